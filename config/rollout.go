@@ -1,0 +1,118 @@
+package config
+
+import "time"
+
+// Guard is what cuts a version off, with or without a rollout.
+type Guard struct {
+	Trip               Trip
+	Breach             Criteria // any one of these condemns the version
+	Action             string   // quarantine | pause | alert
+	Mode               string   // evidence (default) | window
+	Window             time.Duration
+	MinRequests        int
+	MaxExposedFailures int     // 0: off
+	Effect             float64 // min_effect: smallest error-rate difference that matters, 0..1; default 0.001
+	Strict             bool    // the ratio is a bound instead of the indifference point (judgement 2.3)
+}
+
+// Trip is the fast, reversible cut.
+type Trip struct {
+	Off      bool
+	Cooldown time.Duration // first; doubles up to 5 min
+}
+
+// Criteria maps a metric (error_rate, p99_latency, …) to its conditions.
+type Criteria map[string][]Threshold
+
+// Threshold is one condition such as "> 5%", "> 1.5x stable" or "< 500ms".
+type Threshold struct {
+	Text     string        // as written
+	Op       string        // ">" | "<" | ">=" | "<="
+	Ratio    float64       // relative to stable; 0: absolute
+	Value    float64       // absolute: a ratio (0.05 for 5%) or a plain number
+	Duration time.Duration // absolute latency
+}
+
+// Rollout is parsed and checked whole; a later release carries it out.
+type Rollout struct {
+	Strategy   string
+	Canary     string
+	Stages     []Stage
+	Preset     string // progressive, Canary10Percent5Minutes, …
+	Linear     float64
+	Every      time.Duration
+	Success    Criteria
+	MaxWait    time.Duration
+	OnFailure  string // rollback | pause
+	Standby    time.Duration
+	AutoStart  bool
+	Analysis   string // evidence | none
+	SmokeTests []SmokeTest
+	Hooks      []Hook
+	Notify     []Notify
+}
+
+// Stage is one step of a rollout.
+type Stage struct {
+	Name        string
+	WeightBP    int
+	Duration    time.Duration
+	MinRequests int
+	Approval    *Approval
+}
+
+// Approval is needed to enter a stage.
+type Approval struct {
+	Timeout time.Duration
+	Then    string // promote | rollback
+}
+
+// SmokeTest is one request run against a candidate's endpoints.
+type SmokeTest struct {
+	Name, Endpoint, Method string
+	Payload                any
+	Headers                map[string]string
+	ExpectedStatus         int
+	ExpectedJSON           any
+	Capture                map[string]string
+	Timeout                time.Duration
+}
+
+// Hook is a webhook at a point of a rollout.
+type Hook struct {
+	Name, On, URL, Format string
+	Timeout               time.Duration
+	Retries               int
+	Secret                Secret
+}
+
+// Notify is a message sent on events.
+type Notify struct {
+	Type string
+	URL  Secret
+	On   []string
+}
+
+// Weights is a service's live share and roles, as the file, the API, a rollout
+// or the guard set them. The zero value carries nothing.
+type Weights struct {
+	Stable string
+	BP     map[string]int // version → hundredths of a percent; sums to 10000
+	States map[string]State
+	By     string // file | api:<token> | guard | rollout
+	Reason string
+	At     time.Time
+}
+
+// State is a version's state; see the contract. The zero value is Active.
+type State uint8
+
+// States. Tripped comes back by itself, Quarantined only by an operator or a
+// new rollout.
+const (
+	Active State = iota
+	Draining
+	Off
+	Tripped
+	Quarantined
+)

@@ -1,0 +1,8 @@
+module sluice/internal/e2e
+
+go 1.26.8
+
+require (
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/mccutchen/go-httpbin/v2 v2.26.0 // indirect
+)
