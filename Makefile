@@ -1,0 +1,68 @@
+# sluice. `make` lists the targets; `make check` is exactly what CI runs.
+
+GO          ?= go
+TIME        ?= 30s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+E2E         := internal/e2e
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/sluice
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sluice ./cmd/sluice
+
+.PHONY: demo
+demo: build ## watch a bad version being cut off, on real traffic (under a minute)
+	./bin/sluice demo
+
+.PHONY: test
+test: build ## run every test, with real servers on loopback (Go alone is enough)
+	$(GO) test ./...
+	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count=1 ./...
+
+.PHONY: race
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+.PHONY: fmt
+fmt: ## format the sources
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: lint
+lint: ## formatting, vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	cd $(E2E) && $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	cd $(E2E) && $(GO) run $(STATICCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each parser for TIME (default 30s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target $(TIME)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) $$pkg; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## micro benchmarks with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./analysis ./router ./upstream ./proxy
+
+.PHONY: check
+check: ## what CI runs: lint, test, race, short fuzz, demo
+	$(MAKE) lint
+	$(MAKE) test
+	$(MAKE) race
+	$(MAKE) fuzz TIME=5s
+	$(MAKE) demo
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist
