@@ -78,6 +78,3 @@ type MirrorCount struct {
 	Service, Version, Result string
 	Count                    uint64
 }
-
-// AccessLog writes a line per request without ever blocking one.
-type AccessLog struct{}
