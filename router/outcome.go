@@ -1,0 +1,114 @@
+package router
+
+import (
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+// probesToRestore is how many good answers in a row bring a tripped version back.
+const probesToRestore = 10
+
+// Start counts a first attempt sent at start (analysis.Now). Every Start is
+// followed by one Finish with the same choice, shard and start. Neither locks
+// or allocates.
+func (s *Service) Start(c *Choice, shard uint32, start int64) {
+	c.recorder().Start(shard, start)
+	if s.shielded && c.Index == s.Stable() {
+		c.Version.ShieldBudget.Count(start)
+	}
+}
+
+// Finish counts its end. A failure is put to the trip, which may cut the
+// version here: the next Pick does not choose it any more.
+func (s *Service) Finish(c *Choice, shard uint32, start, end int64, o analysis.Outcome) {
+	c.recorder().Record(shard, start, end, o)
+	if c.Why == ByProbe {
+		s.endProbe(c, o)
+	} else if o.Failed() {
+		s.failed(c)
+	}
+}
+
+// failed feeds the trip of a version that is judged, and cuts the version at the alarm.
+func (s *Service) failed(c *Choice) {
+	v := c.Version
+	if v.tripOff.Load() || c.Index == s.Stable() {
+		return
+	}
+	cur := v.standing.Load()
+	if cur != nil && cur.state != config.Draining {
+		return // already cut: these are the requests that were in flight
+	}
+	rec := c.recorder()
+	if !v.Trip.Failure(rec, v.tolerated()) {
+		return
+	}
+	if !s.usable(s.Stable()) {
+		v.Trip.Reset(rec) // nobody could take over; the alarm must be able to sound again
+		return
+	}
+	evidence := v.Trip.Evidence()
+	if v.standing.CompareAndSwap(cur, newStanding(config.Tripped, cur)) {
+		s.tell(v, analysis.Tripped, evidence)
+	} else {
+		v.Trip.Reset(rec)
+	}
+}
+
+// probeLease is how long a probe may hold its place: longer than any exchange
+// lets the answer's head wait. It matters only if a choice was never finished.
+func (p *Policy) probeLease() time.Duration {
+	return time.Minute + p.ConnectTimeout + p.ResponseTimeout
+}
+
+// takeProbe takes the only place for a probe, if it is free.
+func (st *standing) takeProbe(c *Choice, lease time.Duration) bool {
+	began := st.probe.Load()
+	now := max(1, analysis.Now())
+	if began != 0 && now-began < int64(lease) {
+		return false
+	}
+	if !st.probe.CompareAndSwap(began, now) {
+		return false
+	}
+	c.trial, c.began = st, now
+	return true
+}
+
+// endProbe counts a probe's answer: ten good ones restore the version, a bad
+// one ends the probing. What the client or the proxy ended says nothing.
+func (s *Service) endProbe(c *Choice, o analysis.Outcome) {
+	v, st := c.Version, c.trial
+	if st == nil || v.standing.Load() != st {
+		return // the state has changed since
+	}
+	switch {
+	case o.Failed():
+		if v.standing.CompareAndSwap(st, &standing{state: config.Tripped, back: st.back}) {
+			s.tell(v, analysis.Retripped, v.Trip.Evidence())
+		}
+	case o == analysis.ClientGone || o == analysis.LocalRefusal:
+		st.probe.CompareAndSwap(c.began, 0)
+	case st.probe.CompareAndSwap(c.began, 0) && st.good.Add(1) >= probesToRestore:
+		v.restore(s, st)
+	}
+}
+
+// restore brings v back to the state before the trip.
+func (v *Version) restore(s *Service, st *standing) {
+	evidence := v.Trip.Evidence()
+	v.Trip.Reset(&v.Split) // before traffic comes back: its first failures count anew
+	if v.standing.CompareAndSwap(st, newStanding(st.back, nil)) {
+		s.tell(v, analysis.Restored, evidence)
+	}
+}
+
+// tell reports a cut; nobody waits for a reader.
+func (s *Service) tell(v *Version, kind analysis.CutKind, e analysis.TripEvidence) {
+	select {
+	case s.cuts <- analysis.Cut{Service: v.Service, Version: v.Name, At: time.Now(), Kind: kind, Evidence: e}:
+	default:
+	}
+}

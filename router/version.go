@@ -1,0 +1,107 @@
+package router
+
+import (
+	"sync/atomic"
+
+	"sluice/analysis"
+	"sluice/config"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Version is the living identity of one version of a service: it outlives
+// tables, so that counts and state survive reloads. All of it is safe for
+// concurrent use. The caller of Pick keeps Active, Retrying, Retries and Shielded.
+type Version struct {
+	Service, Name string
+	Split, Ruled  analysis.Recorder // split by chance or sticky hash; sent by rules, and probes
+	Trip          analysis.Trip     // on both
+	Active        atomic.Int64      // requests in flight
+	Retrying      atomic.Int64      // retries in flight
+	Retries       [analysis.Outcomes]atomic.Uint64
+	Shielded      atomic.Uint64 // failures that stable answered instead
+	ShieldBudget  Budget        // what this version, as stable, takes over from others
+
+	standing atomic.Pointer[standing] // nil: Active
+	tripOff  atomic.Bool
+	seed     xxhash.Digest // has seen service and name
+}
+
+// standing is a state with what belongs to it. A change puts a new one in
+// place, so a compare-and-swap never mistakes a later state for an earlier one.
+type standing struct {
+	state   config.State
+	back    config.State // state to return to from Tripped: Active or Draining
+	probing bool
+	probe   atomic.Int64 // start of the probe in flight (analysis.Now, never 0); 0: none
+	good    atomic.Int64 // probes answered well so far
+}
+
+func newVersion(service, name string) *Version {
+	v := &Version{Service: service, Name: name}
+	v.seed.Reset()
+	v.seed.WriteString(service)
+	v.seed.WriteString("\x00")
+	v.seed.WriteString(name)
+	v.seed.WriteString("\x00")
+	return v
+}
+
+// State is the version's state now.
+func (v *Version) State() config.State { return v.standing.Load().stateOrActive() }
+
+// Probing reports whether a tripped version is being tried again.
+func (v *Version) Probing() bool {
+	st := v.standing.Load()
+	return st != nil && st.probing
+}
+
+// setState puts s in force. Coming back from where nothing was judged forgets
+// the trip's evidence.
+func (v *Version) setState(s config.State) {
+	cur := v.standing.Load()
+	if was := cur.stateOrActive(); was > config.Draining && s <= config.Draining {
+		v.Trip.Reset(&v.Split)
+	}
+	v.standing.Store(newStanding(s, cur))
+}
+
+// newStanding is s after cur; nil for Active.
+func newStanding(s config.State, cur *standing) *standing {
+	switch {
+	case s == config.Active:
+		return nil
+	case s != config.Tripped || cur == nil:
+		return &standing{state: s}
+	case cur.state == config.Tripped:
+		return &standing{state: s, back: cur.back}
+	case cur.state == config.Draining:
+		return &standing{state: s, back: config.Draining}
+	}
+	return &standing{state: s}
+}
+
+func (st *standing) stateOrActive() config.State {
+	if st == nil {
+		return config.Active
+	}
+	return st.state
+}
+
+// restoreState puts s in force for a version that lives on over a change of
+// the file: the file releases neither a trip nor a quarantine.
+func (v *Version) restoreState(s config.State) {
+	for {
+		cur := v.standing.Load()
+		was := cur.stateOrActive()
+		if was == config.Quarantined || was == config.Tripped && s != config.Quarantined {
+			return
+		}
+		if v.standing.CompareAndSwap(cur, newStanding(s, cur)) {
+			return
+		}
+	}
+}
+
+// tolerated is the failure rate that the trip puts up with.
+func (v *Version) tolerated() float64 { return 0.01 }
