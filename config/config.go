@@ -24,6 +24,8 @@ type Config struct {
 	Log            Log
 	Proxy          Proxy // limits and header policy that hold for all services
 	Services       []Service
+
+	included []string // files that ${file:…} brought in
 }
 
 // Listener is one socket that accepts client traffic.
@@ -243,11 +245,11 @@ type Health struct {
 	Timeout            time.Duration
 	HealthyThreshold   int
 	UnhealthyThreshold int
-	Checks             []Check
+	Checks             []HealthCheck
 }
 
-// Check is one active health check.
-type Check struct {
+// HealthCheck is one active health check.
+type HealthCheck struct {
 	Path   string
 	Host   string // Host header; "" uses the endpoint's
 	Status int    // expected; default 200

@@ -81,6 +81,7 @@ type SmokeTest struct {
 // Hook is a webhook at a point of a rollout.
 type Hook struct {
 	Name, On, URL, Format string
+	Body                  any // sent instead of our message; nil: ours. ${name} is filled in at run time
 	Timeout               time.Duration
 	Retries               int
 	Secret                Secret
@@ -92,27 +93,3 @@ type Notify struct {
 	URL  Secret
 	On   []string
 }
-
-// Weights is a service's live share and roles, as the file, the API, a rollout
-// or the guard set them. The zero value carries nothing.
-type Weights struct {
-	Stable string
-	BP     map[string]int // version → hundredths of a percent; sums to 10000
-	States map[string]State
-	By     string // file | api:<token> | guard | rollout
-	Reason string
-	At     time.Time
-}
-
-// State is a version's state; see the contract. The zero value is Active.
-type State uint8
-
-// States. Tripped comes back by itself, Quarantined only by an operator or a
-// new rollout.
-const (
-	Active State = iota
-	Draining
-	Off
-	Tripped
-	Quarantined
-)

@@ -1,0 +1,60 @@
+package config
+
+import "fmt"
+
+// Effective is the configuration in force under the keys of the file, with
+// every default filled in and secrets masked, ready for encoding/json. Reading it again
+// gives the same configuration, but for the secrets. What is not set is left out.
+func (c *Config) Effective() any { return configKind().show(*c) }
+
+// Inactive lists what was parsed and checked, and yet does nothing in this
+// release, as "PATH: what that means", for validate and the log to say so.
+func (c *Config) Inactive() []string {
+	var all []string
+	add := func(path, format string, args ...any) {
+		all = append(all, path+": "+fmt.Sprintf(format, args...))
+	}
+	for i, l := range c.Listeners {
+		if l.ProxyProtocol != nil {
+			add(element("listeners", i)+".proxy_protocol", "PROXY protocol headers are not read in this release; connections that send them fail")
+		}
+	}
+	for i := range c.Services {
+		s, path := &c.Services[i], element("services", i)
+		if s.Mirror != nil && s.Mirror.Compare {
+			add(path+".mirror.compare", "answers are not compared in this release")
+		}
+		inactiveGuard(&s.Guard, path+".guard", add)
+		if s.Rollout != nil {
+			inactiveRollout(s.Rollout, path+".rollout", add)
+		}
+	}
+	return all
+}
+
+func inactiveGuard(g *Guard, path string, add func(string, string, ...any)) {
+	for _, name := range g.Breach.sortedMetrics() {
+		if name != "error_rate" && name != "success_rate" {
+			add(path+".breach."+name, "is not judged in this release")
+		}
+	}
+	if g.Mode == "window" {
+		add(path+".mode", "window is not carried out in this release; evidence is weighed instead")
+	}
+	if g.MaxExposedFailures > 0 {
+		add(path+".max_exposed_failures", "is not enforced in this release")
+	}
+}
+
+func inactiveRollout(r *Rollout, path string, add func(string, string, ...any)) {
+	add(path, "strategy %s is not carried out in this release; weights are moved by the API", r.Strategy)
+	if len(r.SmokeTests) > 0 {
+		add(path+".smoke_tests", "are not run in this release")
+	}
+	if len(r.Hooks) > 0 {
+		add(path+".hooks", "are not called in this release")
+	}
+	if len(r.Notify) > 0 {
+		add(path+".notify", "nothing is sent in this release")
+	}
+}
