@@ -1,0 +1,160 @@
+package upstream
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func fail(e *Endpoint, times int) {
+	for range times {
+		e.inFlight.Add(1)
+		e.Done(true)
+	}
+}
+
+func TestEjectionAfterFailuresInARow(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(2)}, nil)
+	_, changes := watched(t, p)
+	e := p.Endpoints()[0]
+	fail(e, 4)
+	e.inFlight.Add(1)
+	e.Done(false)
+	fail(e, 4)
+	if e.Ejected() {
+		t.Fatal("ejected although a request passed in between")
+	}
+	before := clock()
+	fail(e, 1)
+	if !e.Ejected() {
+		t.Fatal("not ejected after five failures in a row")
+	}
+	if d := time.Duration(e.ejection.Load() - before); d < 4*time.Second || d > 6*time.Second {
+		t.Errorf("ejected for %s, want about 5s", d)
+	}
+	c := nextChange(t, changes)
+	if !c.Ejected || !c.Healthy || c.Last || c.Endpoint != e.URL() || c.Service != "shop" || c.Version != "v1" ||
+		!strings.Contains(c.Reason, "5 failures in a row") {
+		t.Errorf("change %+v", c)
+	}
+}
+
+func TestEjectionNeverTakesMoreThanHalf(t *testing.T) {
+	for _, test := range []struct{ endpoints, want int }{{1, 0}, {2, 1}, {3, 1}, {4, 2}, {5, 2}} {
+		p := newPool(t, Options{Endpoints: literals(test.endpoints)}, nil)
+		out := 0
+		for _, e := range p.Endpoints() {
+			fail(e, 20)
+			if e.Ejected() {
+				out++
+			}
+		}
+		if out != test.want {
+			t.Errorf("%d of %d endpoints ejected, want %d", out, test.endpoints, test.want)
+		}
+	}
+}
+
+func TestEjectionCapHoldsUnderConcurrency(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(6)}, nil)
+	var wg sync.WaitGroup
+	for _, e := range p.Endpoints() {
+		for range 4 {
+			wg.Go(func() { fail(e, 200) })
+		}
+	}
+	wg.Wait()
+	out := 0
+	for _, e := range p.Endpoints() {
+		fail(e, 1) // one more decision without a rival
+		if e.Ejected() {
+			out++
+		}
+	}
+	if out != 3 {
+		t.Errorf("%d of 6 endpoints ejected, want 3", out)
+	}
+}
+
+// ripe lets an ejection end now.
+func ripe(e *Endpoint) { e.ejection.Store((clock() - 1) &^ probing) }
+
+func TestHalfOpenLetsOneRequestThrough(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(2)}, nil)
+	_, changes := watched(t, p)
+	e := p.Endpoints()[0]
+	fail(e, 5)
+	nextChange(t, changes)
+	for range 200 {
+		if pick(t, p, nil) == e {
+			t.Fatal("ejected endpoint picked")
+		}
+	}
+	ripe(e)
+	probes := 0
+	for range 200 {
+		if pick(t, p, nil) == e {
+			probes++
+		}
+	}
+	if probes != 1 {
+		t.Fatalf("%d requests at once probed the endpoint, want 1", probes)
+	}
+
+	e.Done(true) // ejected anew, for longer
+	if c := nextChange(t, changes); !c.Ejected || !strings.Contains(c.Reason, "probing request failed") {
+		t.Errorf("change %+v", c)
+	}
+	if d := time.Duration(e.ejection.Load() - clock()); d < 7*time.Second || d > 10*time.Second {
+		t.Errorf("ejected for %s the second time, want 8s to 10s", d)
+	}
+
+	ripe(e)
+	if pick(t, p, nil) != e {
+		t.Fatal("a ripe endpoint is to be probed by the next request")
+	}
+	e.Abandon() // says nothing, and leaves the probe to another
+	if !e.Ejected() || pick(t, p, nil) != e {
+		t.Fatal("an abandoned probe must leave the endpoint to be probed again")
+	}
+	e.Done(false)
+	if e.Ejected() {
+		t.Error("still ejected after a probing request passed")
+	}
+	if c := nextChange(t, changes); c.Ejected || !c.Healthy {
+		t.Errorf("change %+v", c)
+	}
+}
+
+func TestResultsFromBeforeTheEjectionDoNotEndIt(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(2)}, nil)
+	e := p.Endpoints()[0]
+	e.inFlight.Add(2)
+	fail(e, 5)
+	until := e.ejection.Load()
+	e.Done(false)
+	e.Done(true)
+	if e.ejection.Load() != until {
+		t.Error("requests sent before the ejection changed it")
+	}
+}
+
+func TestEjectionsGrowAndAreForgotten(t *testing.T) {
+	var p ejections
+	now := int64(time.Hour)
+	for round := range 100 {
+		p = p.next(now)
+		full := min(time.Duration(round+1)*5*time.Second, 5*time.Minute)
+		if got := time.Duration(p.length); got > full || got < full*4/5 {
+			t.Fatalf("round %d: %s, want %s less up to a fifth", round, got, full)
+		}
+	}
+	p.restored = now
+	if soon := p.next(now + int64(time.Minute)); soon.rounds != 101 {
+		t.Errorf("%d rounds after a short recovery, want 101", soon.rounds)
+	}
+	if late := p.next(now + int64(6*time.Minute)); late.rounds != 1 {
+		t.Errorf("%d rounds after a long recovery, want 1", late.rounds)
+	}
+}

@@ -1,0 +1,99 @@
+package upstream
+
+import (
+	"net/netip"
+	"sync/atomic"
+)
+
+// Endpoint is one address that requests can be sent to. Safe for concurrent use.
+type Endpoint struct {
+	target  *target
+	primary netip.AddrPort
+	addr    string                 // primary as text
+	other   atomic.Pointer[string] // ip:port of the other address family; nil: none
+	swapped atomic.Bool            // other answered where primary did not
+	idle    idle
+	retired atomic.Bool
+
+	down     atomic.Bool // by active checks
+	past     ejections   // guarded by version.ejecting
+	_        [64]byte    // what requests write stays off the cache lines that they read
+	inFlight atomic.Int64
+	streak   atomic.Int32 // failures in a row
+	penalty  penalty
+	ejection atomic.Int64 // see eject.go; 0: in service
+	_        [64]byte
+}
+
+func newEndpoint(t *target, at netip.AddrPort) *Endpoint {
+	return &Endpoint{target: t, primary: at, addr: at.String()}
+}
+
+// URL is the endpoint as declared.
+func (e *Endpoint) URL() string { return e.target.URL }
+
+// Addr is the address dialled now (ip:port).
+func (e *Endpoint) Addr() string {
+	if other := e.other.Load(); other != nil && e.swapped.Load() {
+		return *other
+	}
+	return e.addr
+}
+
+// Authority is host:port as declared, without a default port, for Host headers of our own requests.
+func (e *Endpoint) Authority() string { return e.target.authority() }
+
+// Healthy is what active checks say; true without them and before their first
+// failing threshold.
+func (e *Endpoint) Healthy() bool { return !e.down.Load() }
+
+// Ejected reports whether failures took the endpoint out of service, until a
+// probing request has passed.
+func (e *Endpoint) Ejected() bool { return e.ejection.Load() != 0 }
+
+// InFlight counts what Pick chose and Done or Abandon has not ended.
+func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
+
+// Done ends what Pick began: failed feeds passive ejection and the penalty.
+func (e *Endpoint) Done(failed bool) {
+	e.inFlight.Add(-1)
+	if failed {
+		e.failure(clock())
+		return
+	}
+	if e.streak.Load() != 0 {
+		e.streak.Store(0)
+	}
+	if e.ejection.Load() != 0 {
+		e.success(clock())
+	}
+}
+
+// Abandon ends what Pick began without a finding about the endpoint: the client
+// left, or the request was refused before it was sent. Call it instead of Done.
+func (e *Endpoint) Abandon() {
+	e.inFlight.Add(-1)
+	if w := e.ejection.Load(); w&probing != 0 {
+		e.ejection.CompareAndSwap(w, w&^probing)
+	}
+}
+
+// inService reports whether requests may be sent without further thought.
+func (e *Endpoint) inService() bool { return e.ejection.Load() == 0 && !e.down.Load() }
+
+// standIn sets the i-th of the other family's addresses as the one to fall back on.
+func (e *Endpoint) standIn(others []netip.Addr, i int) {
+	if len(others) == 0 {
+		e.other.Store(nil)
+		return
+	}
+	s := netip.AddrPortFrom(others[i%len(others)], e.primary.Port()).String()
+	e.other.Store(&s)
+}
+
+func (e *Endpoint) retire() {
+	e.retired.Store(true)
+	for _, l := range e.idle.drain() {
+		l.end()
+	}
+}
