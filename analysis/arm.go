@@ -1,0 +1,32 @@
+package analysis
+
+import "time"
+
+// Arm is one version as the judge sees it: its living counters and standing.
+type Arm struct {
+	Service, Version string
+	Stable           bool
+	WeightBP         int       // wanted, hundredths of a percent
+	Cut              bool      // tripped or quarantined now
+	Split            *Recorder // traffic split by chance or sticky hash
+	Ruled            *Recorder // traffic sent by rules
+	Trip             *Trip
+}
+
+// Cut tells the controller of a trip that a request, or a probe, decided inline.
+type Cut struct {
+	Service, Version string
+	At               time.Time
+	Kind             CutKind
+	Evidence         TripEvidence
+}
+
+// CutKind is what happened to the version.
+type CutKind uint8
+
+// Tripped: share to zero. Restored: the probes passed. Retripped: a probe failed.
+const (
+	Tripped CutKind = iota
+	Restored
+	Retripped
+)

@@ -1,0 +1,79 @@
+package analysis
+
+import "math"
+
+// grid is the number of alternatives that a detector bets on.
+const grid = 7
+
+// bets turns the counts of one block into the logarithms of grid e-factors: each
+// has an expectation of one at most while the version is healthy, whatever the
+// rates of single requests are and however they change.
+type bets interface {
+	weigh(canary, stable Counts, l *[grid]float64)
+}
+
+// ratioSteps spread the alternatives of a relative limit over three decades.
+var ratioSteps = [grid]float64{1, 1.5, 2.5, 5, 15, 50, 1000}
+
+// relativeBets test p_canary ≤ r0·p_stable + d0 (judgement 2.1, formula 1).
+type relativeBets struct {
+	r0, d0 float64
+	ratios [grid]float64 // R, each > r0
+}
+
+// newRelativeBets makes the user's ratio r the indifference point, the healthy bound
+// being r0 = 1; strict makes r the healthy bound itself (judgement 2.3).
+func newRelativeBets(r, minEffect float64, strict bool) *relativeBets {
+	b := &relativeBets{r0: 1, d0: minEffect / 2}
+	first := r * r
+	if strict {
+		b.r0, b.d0 = r, minEffect
+		first = 1.4 * r
+	}
+	first = max(first, 1.05*b.r0) // ratios under 1 look for nothing
+	for j, step := range ratioSteps {
+		b.ratios[j] = first * step
+	}
+	return b
+}
+
+// weigh needs a request on both sides.
+func (b *relativeBets) weigh(canary, stable Counts, l *[grid]float64) {
+	nc, nb := float64(canary.Requests), float64(stable.Requests)
+	ec, eb := float64(canary.Failed), float64(stable.Failed)
+	total := b.r0*nc + nb
+	theta := b.r0 * nc / total
+	for j, ratio := range b.ratios {
+		q := ratio * nc / (ratio*nc + nb)
+		x := -b.d0 / b.r0 * total * (q - theta)
+		if ec > 0 {
+			x += ec * math.Log(q/theta)
+		}
+		if eb > 0 {
+			x += eb * math.Log((1-q)/(1-theta))
+		}
+		l[j] = x
+	}
+}
+
+// multiples are the alternatives of an absolute limit, in units of the limit.
+var multiples = [grid]float64{1.5, 2, 3, 5, 10, 30, 100}
+
+// bernoulliFrom is the limit above which the exact Bernoulli factor, which must keep
+// its alternatives under 1, beats the Poisson bound.
+const bernoulliFrom = 0.05
+
+// absoluteBets test p_canary ≤ p0 (judgement 2.1, formula 2). Stable is not looked at.
+type absoluteBets struct{ p0 float64 }
+
+func (b absoluteBets) weigh(canary, _ Counts, l *[grid]float64) {
+	n, e := float64(canary.Requests), float64(canary.Failed)
+	for j, rho := range multiples {
+		if b.p0 <= bernoulliFrom {
+			l[j] = e*math.Log(rho) - n*b.p0*(rho-1)
+			continue
+		}
+		p1 := min(rho*b.p0, b.p0+0.98*(1-b.p0))
+		l[j] = e*math.Log(p1/b.p0) + (n-e)*math.Log((1-p1)/(1-b.p0))
+	}
+}

@@ -1,0 +1,47 @@
+package analysis
+
+import "time"
+
+// A recorder of completions alone is blind while a version hangs. So requests
+// are also counted by the second in which they started, in two rings of counters
+// that are never reset: what of a second has started and not finished is in flight.
+const (
+	ringSeconds = 64
+	ringMask    = ringSeconds - 1
+	maxAge      = 60 * time.Second
+)
+
+func second(ns int64) int64 { return ns / int64(time.Second) }
+
+// InFlightOlder returns how many requests started before now−age are still
+// unfinished (seconds resolution: 0 for ages under a second or over a minute).
+// A second counts only once all of it is older than age, so no younger request
+// is ever counted. One in flight for over 64 s is taken for 64 s younger and may
+// be missed, never invented.
+func (r *Recorder) InFlightOlder(now int64, age time.Duration) uint64 {
+	if age < time.Second || age > maxAge {
+		return 0
+	}
+	return r.inFlight(second(now)-ringSeconds+1, second(now-int64(age))-1)
+}
+
+// inFlight counts unfinished requests that started in the seconds from…to.
+func (r *Recorder) inFlight(from, to int64) uint64 {
+	if to < from {
+		return 0
+	}
+	from = max(from, to-ringSeconds+1)
+	var started, finished uint64
+	r.each(func(s *shard) {
+		for t := from; t <= to; t++ {
+			finished += s.finished[t&ringMask].Load()
+		}
+	})
+	// Read last, as in Totals.
+	r.each(func(s *shard) {
+		for t := from; t <= to; t++ {
+			started += s.started[t&ringMask].Load()
+		}
+	})
+	return started - min(started, finished)
+}

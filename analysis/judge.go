@@ -1,0 +1,115 @@
+package analysis
+
+import (
+	"math"
+	"time"
+)
+
+// JudgeOptions say what a Judge looks for. The zero value looks for nothing.
+type JudgeOptions struct {
+	Relative  []float64     // ratios r > 1: "> 1.5x stable"
+	Absolute  []float64     // rates, 0…1: 0.05 for "> 5%"
+	MinEffect float64       // smallest difference in rate that matters; default 0.001
+	Strict    bool          // 2.3: r is the bound itself
+	Alpha     float64       // chance of a false breach over Horizon; 0: the standing budget, one in a hundred months
+	Horizon   time.Duration // planned length of the rollout; default 1 h; unused without Alpha
+	Guard     int           // burst guard m: so many bad blocks in a row don't condemn; default 4
+}
+
+func (o JudgeOptions) withDefaults() JudgeOptions {
+	if o.MinEffect <= 0 {
+		o.MinEffect = 0.001
+	}
+	if o.Guard <= 0 {
+		o.Guard = 4
+	}
+	if o.Alpha > 0 && o.Horizon <= 0 {
+		o.Horizon = time.Hour
+	}
+	return o
+}
+
+// Judge weighs the evidence about one version against stable, block by block.
+// Not safe for concurrent use: it belongs to the controller. It marshals to
+// JSON and back so that evidence survives a restart. It does not latch: what is
+// condemned stays so by the controller's doing, and gets a new Judge when released.
+type Judge struct {
+	options  JudgeOptions
+	mass     startMass
+	bound    float64 // evidence that condemns
+	criteria []criterion
+	blocks   int64   // with traffic of the canary
+	rest     float64 // mass not yet started
+	baseline baseline
+	last     time.Time
+}
+
+// NewJudge makes a Judge with no evidence. Rates outside 0…1, and NaN, look for
+// nothing sensible; config refuses them.
+func NewJudge(o JudgeOptions) *Judge {
+	j := &Judge{options: o}
+	o = o.withDefaults()
+	j.mass, j.bound = standingMass(), 1/standingAlpha
+	if o.Alpha > 0 {
+		j.mass, j.bound = rolloutMass(o.Horizon), 1/o.Alpha
+		j.rest = j.mass.planned + j.mass.reserve
+	}
+	j.criteria = criteria(o)
+	for i := range j.criteria {
+		j.criteria[i].Canary.start(j.mass.first)
+	}
+	for i := range j.criteria {
+		j.criteria[i].Guard = newBurstGuard(o.Guard, j.evidence())
+	}
+	return j
+}
+
+// Options are those the Judge was made with.
+func (j *Judge) Options() JudgeOptions { return j.options }
+
+// Block is one second of evidence. Canary and Stable are traffic split by
+// chance or sticky hash; CanaryAll adds what rules sent, for absolute limits.
+type Block struct {
+	At                        time.Time
+	Canary, Stable, CanaryAll Counts
+}
+
+// Add weighs one block and says where the evidence stands. A block without traffic
+// of the canary costs nothing of the budget.
+func (j *Judge) Add(b Block) Verdict {
+	j.last = b.At
+	s := step{Block: b, thin: j.baseline.add(b, j.boundAlpha()), least: j.mass.at(j.blocks)}
+	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 {
+		s.starting = s.least
+		j.blocks++
+		j.rest = math.Max(0, j.rest-s.starting)
+	}
+	for i := range j.criteria {
+		j.criteria[i].add(&s, j.bound)
+	}
+	m := j.evidence()
+	for i := range j.criteria {
+		if c := &j.criteria[i]; c.weighed {
+			c.Guard.note(m)
+		}
+	}
+	return j.Verdict()
+}
+
+// evidence is M: the criteria's, by their shares, and what has not started.
+func (j *Judge) evidence() float64 {
+	m := j.rest
+	for i := range j.criteria {
+		m += j.criteria[i].share * j.criteria[i].evidence()
+	}
+	return m
+}
+
+// boundAlpha is what the bound on stable's rate may err with in one of its generations
+// of an hour: a tenth of the budget, over the hours of a month.
+func (j *Judge) boundAlpha() float64 { return 1 / j.bound / 10 / 730 }
+
+// Baseline is the rate to call Trip.SetBaseline with: stable's in the last ten
+// seconds or so, or, while stable has less than a tenth of the traffic, an upper bound
+// (99 %) on what it had before.
+func (j *Judge) Baseline() float64 { return j.baseline.rate() }

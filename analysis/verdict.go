@@ -1,0 +1,100 @@
+package analysis
+
+import "time"
+
+// Standing is where the evidence stands. The zero value is Inconclusive.
+type Standing uint8
+
+// Suspicious: strong, not proof (M ≥ 10). Environment: stable is as bad. Breach: proof.
+const (
+	Inconclusive Standing = iota
+	Suspicious
+	Environment
+	Breach
+)
+
+var standings = [...]string{"inconclusive", "suspicious", "environment", "breach"}
+
+// String is the standing in lower case, as in the API.
+func (s Standing) String() string {
+	if int(s) >= len(standings) {
+		return "unknown"
+	}
+	return standings[s]
+}
+
+// Verdict is what a Judge says after a block, with all that it stands on.
+type Verdict struct {
+	Standing  Standing
+	Metric    string    // error_rate
+	Threshold string    // "> 1.5x stable"; the criterion with the most evidence
+	Evidence  float64   // M now
+	Bound     float64   // M that condemns
+	Since     time.Time // most likely change
+	Canary    Counts    // since then
+	Stable    Counts
+	Effect    float64 // the ratio (or rate) that explains it best
+	Summary   string  // one sentence for people
+}
+
+const metricErrors = "error_rate"
+
+// Verdict says where the evidence stands, as the last Add did.
+func (j *Judge) Verdict() Verdict {
+	v := Verdict{Metric: metricErrors, Evidence: j.evidence(), Bound: j.bound}
+	c := j.loudest()
+	if c == nil {
+		v.Summary = "nothing to judge by"
+		return v
+	}
+	switch {
+	case v.Evidence >= j.bound:
+		v.Standing = Breach
+	case c.Excused:
+		v.Standing = Environment
+	case v.Evidence >= suspicion:
+		v.Standing = Suspicious
+	}
+	v.Threshold = c.threshold
+	alternative, run := c.Canary.best()
+	v.Since, v.Canary, v.Stable = run.Since, run.Canary, run.Stable
+	v.Effect = c.effect(alternative, run)
+	v.Summary = v.sentence(c)
+	return v
+}
+
+// loudest is the criterion that weighs most: an excused one only if no other would
+// be suspicious, and only if the canary is over its limit at all.
+func (j *Judge) loudest() *criterion {
+	var top, excused *criterion
+	for i := range j.criteria {
+		c := &j.criteria[i]
+		if top == nil || c.share*c.evidence() > top.share*top.evidence() {
+			top = c
+		}
+		if c.Excused && c.Canary.evidence() >= suspicion {
+			excused = c
+		}
+	}
+	if excused != nil && j.evidence() < suspicion {
+		return excused
+	}
+	return top
+}
+
+// effect is the rate of the canary, or its ratio to stable's: the measured one if
+// stable failed at all, else the alternative that fits best.
+func (c *criterion) effect(alternative int, r run) float64 {
+	switch b := c.bets.(type) {
+	case *relativeBets:
+		if r.Stable.Failed > 0 {
+			return r.Canary.Rate() / r.Stable.Rate()
+		}
+		if r.Canary.Failed > 0 {
+			return b.ratios[alternative]
+		}
+		return 0
+	default:
+		return r.Canary.Rate()
+	}
+}
