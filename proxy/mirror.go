@@ -1,0 +1,208 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/router"
+)
+
+// mirrorMark is the field that tells a copy from the request it was made of.
+const mirrorMark = "X-Sluice-Mirror: 1\r\n"
+
+// Defaults of a mirror.
+const (
+	mirrorTimeout     = 5 * time.Second
+	mirrorMaxInFlight = 256
+	mirrorMaxBytes    = 64 << 20
+)
+
+// mirrorLimits hold over all services. Zero takes the default.
+type mirrorLimits struct {
+	MaxInFlight int   // copies at once; default 256
+	MaxBytes    int64 // of their requests, heads included; default 64 MiB
+}
+
+// mirrors sends copies of requests to versions that answer nobody. It takes
+// copies without ever making a request wait: over its limits the newest is
+// dropped and counted. Copies have connections and a timeout of their own and
+// are recorded nowhere but here. Run owns the goroutines, one for each copy in
+// flight at the busiest moment so far. Safe for concurrent use.
+type mirrors struct {
+	limits mirrorLimits
+	logger *slog.Logger
+	tally  mirrorTally
+
+	queue    chan *mirrorCopy // room for all that may be in flight
+	grow     chan struct{}    // fewer workers than copies
+	inFlight atomic.Int64     // copies queued or being sent
+	bytes    atomic.Int64     // of them
+	stopping atomic.Bool
+	copies   sync.Pool
+
+	reportedAt atomic.Int64 // Unix seconds of the last word about failures
+}
+
+// mirrorCopy is one copied request.
+type mirrorCopy struct {
+	to      *router.Mirror
+	service string
+	message []byte // head with the mark, and body
+}
+
+// newMirrors starts nothing. A nil logger discards.
+func newMirrors(limits mirrorLimits, logger *slog.Logger) *mirrors {
+	if limits.MaxInFlight <= 0 {
+		limits.MaxInFlight = mirrorMaxInFlight
+	}
+	if limits.MaxBytes <= 0 {
+		limits.MaxBytes = mirrorMaxBytes
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &mirrors{
+		limits: limits,
+		logger: logger,
+		queue:  make(chan *mirrorCopy, limits.MaxInFlight),
+		grow:   make(chan struct{}, 1),
+		copies: sync.Pool{New: func() any { return new(mirrorCopy) }},
+	}
+}
+
+// wants reports whether a request with this method belongs to the share that
+// is copied. rnd may be the number that chose the version: it is mixed first,
+// else the copies would be those of a part of the split.
+func (m *mirrors) wants(rt *router.Mirror, method []byte, rnd uint64) bool {
+	return rt != nil && mirrored(rt, method) && float64(mix(rnd)>>11)/(1<<53) < rt.Share
+}
+
+// mirrored reports whether the method is one of those to copy; without a list, the safe ones.
+func mirrored(rt *router.Mirror, method []byte) bool {
+	if len(rt.Methods) == 0 {
+		return repeatable(method)
+	}
+	for _, name := range rt.Methods {
+		if string(method) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// mix is the finaliser of splitmix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// offer hands over a copy of a request. head is the serialised head as an
+// upstream gets it, empty line included, framed by Content-Length or without a
+// body; both slices are copied. It never blocks.
+func (m *mirrors) offer(rt *router.Mirror, service string, head, body []byte) {
+	switch {
+	case m.stopping.Load():
+		m.count(rt, service, mirrorDroppedStopping)
+		return
+	case rt.MaxBody > 0 && int64(len(body)) > rt.MaxBody:
+		m.skip(rt, service, "body_too_large")
+		return
+	}
+	size := int64(len(head) + len(mirrorMark) + len(body))
+	if m.inFlight.Add(1) > int64(m.limits.MaxInFlight) {
+		m.inFlight.Add(-1)
+		m.count(rt, service, mirrorDroppedInFlight)
+		return
+	}
+	if m.bytes.Add(size) > m.limits.MaxBytes {
+		m.bytes.Add(-size)
+		m.inFlight.Add(-1)
+		m.count(rt, service, mirrorDroppedBytes)
+		return
+	}
+	c := m.copies.Get().(*mirrorCopy)
+	c.to, c.service = rt, service
+	c.message = append(c.message[:0], head[:len(head)-2]...)
+	c.message = append(c.message, mirrorMark...)
+	c.message = append(c.message, head[len(head)-2:]...)
+	c.message = append(c.message, body...)
+	m.queue <- c // room for MaxInFlight: never waits
+	notify(m.grow)
+}
+
+// skip counts a request that is not copied, for example body_too_large.
+func (m *mirrors) skip(rt *router.Mirror, service, reason string) {
+	m.tally.add(mirrorKey{service: service, version: rt.Version.Name, result: reason, skipped: true})
+}
+
+func (m *mirrors) count(rt *router.Mirror, service, result string) {
+	m.tally.add(mirrorKey{service: service, version: rt.Version.Name, result: result})
+}
+
+// counts are the copies so far, by result.
+func (m *mirrors) counts() []MirrorCount { return m.tally.counts() }
+
+// Run sends copies until ctx ends. Those in flight are then broken off. It returns nil.
+func (m *mirrors) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for started := 0; ; {
+		// A worker for each copy, so that none waits behind a target that hangs.
+		for ; started < min(int(m.inFlight.Load()), m.limits.MaxInFlight); started++ {
+			workers.Go(func() { m.work(ctx) })
+		}
+		select {
+		case <-m.grow:
+		case <-ctx.Done():
+			m.stopping.Store(true)
+			return nil
+		}
+	}
+}
+
+func (m *mirrors) work(ctx context.Context) {
+	for {
+		select {
+		case c := <-m.queue:
+			m.count(c.to, c.service, m.send(ctx, c))
+			m.done(c)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A copy keeps its buffer for the next one up to this size.
+const mirrorCopyKeeps = 128 << 10
+
+func (m *mirrors) done(c *mirrorCopy) {
+	m.bytes.Add(-int64(len(c.message)))
+	c.to = nil
+	if cap(c.message) > mirrorCopyKeeps {
+		c.message = nil
+	}
+	m.copies.Put(c)
+	m.inFlight.Add(-1)
+}
+
+// method is the request's, from its first line.
+func (c *mirrorCopy) method() []byte {
+	method, _, _ := bytes.Cut(c.message, []byte{' '})
+	return method
+}
+
+// repeatable reports whether a method is safe: its requests may be sent again
+// where nobody asked for it.
+func repeatable(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}
