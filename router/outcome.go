@@ -42,7 +42,7 @@ func (s *Service) failed(c *Choice) {
 		return // already cut: these are the requests that were in flight
 	}
 	rec := c.recorder()
-	if !v.Trip.Failure(rec, v.tolerated()) {
+	if !v.Trip.Failure(rec, v.Trip.Baseline()) {
 		return
 	}
 	if !s.usable(s.Stable()) {

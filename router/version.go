@@ -102,6 +102,3 @@ func (v *Version) restoreState(s config.State) {
 		}
 	}
 }
-
-// tolerated is the failure rate that the trip puts up with.
-func (v *Version) tolerated() float64 { return 0.01 }
