@@ -1,0 +1,43 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+)
+
+// change is what a handler tells the audit about itself.
+type change struct {
+	service, version string
+	before, after    string // "v1=100 v2=0"; after is empty if nothing changed
+	reason           string
+	dryRun           bool
+}
+
+// record writes the audit line of a call that wanted to change something,
+// whether it was let through or not.
+func (s *Server) record(c *call) {
+	level := slog.LevelInfo
+	if c.w.status >= http.StatusBadRequest {
+		level = slog.LevelWarn
+	}
+	who := c.who.name
+	if who == "" {
+		who = "unknown"
+	}
+	a := c.audit
+	s.o.Audit.LogAttrs(context.WithoutCancel(c.r.Context()), level, "admin change",
+		slog.String("who", who), slog.String("role", string(c.who.role)), slog.String("remote", remoteOf(c.r)),
+		slog.String("method", printable(c.r.Method)), slog.String("path", printable(c.r.URL.Path)),
+		slog.String("service", a.service), slog.String("version", a.version),
+		slog.String("before", a.before), slog.String("after", a.after), slog.String("reason", printable(a.reason)),
+		slog.Bool("dry_run", a.dryRun), slog.Int("status", c.w.status), slog.String("request_id", c.id))
+}
+
+// remoteOf is the caller's address; callers on a Unix socket have none.
+func remoteOf(r *http.Request) string {
+	if r.RemoteAddr == "" || r.RemoteAddr == "@" {
+		return "unix"
+	}
+	return r.RemoteAddr
+}

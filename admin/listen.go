@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sluice/config"
+)
+
+// maxConnections bounds what strangers can take of the descriptors that the
+// proxy in the same process lives on. Connections beyond it are closed.
+const maxConnections = 1024
+
+// Listen opens the admin socket as cfg says. An address that others can reach
+// needs tls and somebody to tell callers by: tokens or client_ca; loopback and
+// Unix sockets need neither. A Unix socket gets mode 0600 and replaces one that
+// nobody listens to any more. Certificate files are read again when they change.
+func Listen(cfg config.Admin) (net.Listener, error) {
+	files, err := newCertificates(cfg.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("admin.tls: %w", err)
+	}
+	ln, err := open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("admin.address %s: %w", cfg.Address, err)
+	}
+	l := &listener{Listener: &bounded{Listener: ln}, files: files}
+	if files != nil {
+		l.Listener = tls.NewListener(l.Listener, files.serverConfig())
+	}
+	return l, nil
+}
+
+// listener is the admin socket with the certificates it shows (nil: plain text).
+type listener struct {
+	net.Listener
+	files *certificates
+}
+
+func open(cfg config.Admin) (net.Listener, error) {
+	if path, unix := strings.CutPrefix(cfg.Address, "unix:"); unix {
+		return openUnix(path)
+	}
+	addr, err := net.ResolveTCPAddr("tcp", cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	if !addr.IP.IsLoopback() {
+		if cfg.TLS == nil {
+			return nil, errors.New("others can reach this address, so it needs admin.tls; loopback or unix:/path do not")
+		}
+		if len(cfg.Tokens) == 0 && cfg.TLS.ClientCA == "" {
+			return nil, errors.New("others can reach this address, so it needs admin.tokens or admin.tls.client_ca; loopback or unix:/path do not")
+		}
+	}
+	return net.ListenTCP("tcp", addr)
+}
+
+// openUnix sets the mode on the descriptor before the socket gets its name, so
+// that (on Linux) no other user can connect in between; chmod does it elsewhere.
+func openUnix(path string) (net.Listener, error) {
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	conf := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }) // refused where it means nothing
+	}}
+	ln, err := conf.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// removeStale removes the socket of a process that ended without doing so.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("a file that is not a socket stands there")
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		conn.Close()
+		return errors.New("another process listens there")
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("a socket stands there that cannot be tried: %w", err)
+	}
+	return os.Remove(path)
+}
+
+// bounded closes connections beyond maxConnections.
+type bounded struct {
+	net.Listener
+	open atomic.Int64
+}
+
+// Accept waits for a connection within the bound.
+func (b *bounded) Accept() (net.Conn, error) {
+	for {
+		conn, err := b.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if b.open.Add(1) <= maxConnections {
+			return &counted{Conn: conn, open: &b.open}, nil
+		}
+		b.open.Add(-1)
+		conn.Close()
+	}
+}
+
+// counted gives its place back once.
+type counted struct {
+	net.Conn
+	open   *atomic.Int64
+	closed atomic.Bool
+}
+
+// Close closes the connection. Safe to call twice.
+func (c *counted) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.open.Add(-1)
+	}
+	return c.Conn.Close()
+}

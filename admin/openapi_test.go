@@ -1,0 +1,80 @@
+package admin
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The description and the routes say the same, both ways.
+func TestOpenAPIDescribesTheRoutes(t *testing.T) {
+	var doc struct {
+		OpenAPI string                                `json:"openapi"`
+		Paths   map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
+		t.Errorf("openapi is %s, want 3.1", doc.OpenAPI)
+	}
+	var described, routed []string
+	for path, methods := range doc.Paths {
+		for method, raw := range methods {
+			var op struct {
+				Role string `json:"x-role"`
+			}
+			if err := json.Unmarshal(raw, &op); err != nil {
+				t.Fatalf("%s %s: %v", method, path, err)
+			}
+			described = append(described, strings.TrimSpace(strings.ToUpper(method)+" "+path+" "+op.Role))
+		}
+	}
+	for _, rt := range new(Server).routes() {
+		routed = append(routed, strings.TrimSpace(rt.method+" "+documented(rt.path)+" "+string(rt.role)))
+	}
+	slices.Sort(described)
+	slices.Sort(routed)
+	if !slices.Equal(described, routed) {
+		t.Errorf("openapi.json:\n%s\nroutes:\n%s", strings.Join(described, "\n"), strings.Join(routed, "\n"))
+	}
+}
+
+// Every $ref leads somewhere, and nothing stands there unused.
+func TestOpenAPIReferences(t *testing.T) {
+	var doc map[string]any
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				used[ref] = true
+			}
+			for _, value := range v {
+				walk(value)
+			}
+		case []any:
+			for _, value := range v {
+				walk(value)
+			}
+		}
+	}
+	walk(doc)
+	for group, members := range doc["components"].(map[string]any) {
+		for name := range members.(map[string]any) {
+			ref := "#/components/" + group + "/" + name
+			if !used[ref] && group != "securitySchemes" && name != "Event" {
+				t.Errorf("%s is not used", ref)
+			}
+			delete(used, ref)
+		}
+	}
+	for ref := range used {
+		t.Errorf("%s leads nowhere", ref)
+	}
+}

@@ -1,0 +1,132 @@
+// Package admin is the API, event stream and metrics on a net/http listener of
+// its own. It reads the router and the controller and changes things only
+// through the controller, so that every change obeys the same rules, whoever
+// asks. It guards itself: roles by token or client certificate, Host and Origin
+// checks, an audit line per change. Server.Run owns its goroutines.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/config"
+	"sluice/rollout"
+	"sluice/router"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options of a Server. Config, Live and Controller are needed.
+type Options struct {
+	Config       func() *config.Config // the one in force; asked at every request, so tokens follow a reload
+	Live         *router.Live
+	Controller   *rollout.Controller
+	Ready        func() (reasons []string) // empty: ready; nil: always ready
+	Reloads      func() Reloads            // nil: no reload metrics
+	Collectors   []prometheus.Collector    // further metrics (the proxy's own)
+	BuildVersion string
+	Logger       *slog.Logger // nil discards
+	Audit        *slog.Logger // every change; nil: Logger
+}
+
+// Reloads tells how reloads went.
+type Reloads struct {
+	LastOK              bool
+	Successes, Failures uint64
+}
+
+// Server is the admin listener. Its handler is safe for concurrent use.
+type Server struct {
+	o        Options
+	handler  http.Handler
+	throttle *throttle
+	origin   *http.CrossOriginProtection
+	metrics  http.Handler
+	streams  atomic.Int64   // event streams open now
+	requests sync.WaitGroup // handlers running now
+}
+
+// New checks o and builds the handler. It opens nothing.
+func New(o Options) (*Server, error) {
+	if o.Config == nil || o.Live == nil || o.Controller == nil {
+		return nil, errors.New("admin: Config, Live and Controller must be given")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Audit == nil {
+		o.Audit = o.Logger
+	}
+	s := &Server{o: o, throttle: newThrottle(), origin: http.NewCrossOriginProtection()}
+	metrics, err := newMetrics(o)
+	if err != nil {
+		return nil, fmt.Errorf("admin: metrics: %w", err)
+	}
+	s.metrics = metrics
+	s.handler = s.mux()
+	return s, nil
+}
+
+// Times and sizes of the listener. The API is for a handful of operators and
+// scrapers, so they are far tighter than the proxy's.
+const (
+	headTimeout  = 5 * time.Second
+	readTimeout  = 30 * time.Second
+	writeTimeout = 70 * time.Second // a minute's profile fits
+	idleTimeout  = 2 * time.Minute
+	stopTimeout  = 5 * time.Second
+	maxHeadBytes = 32 << 10
+)
+
+// Run serves ln until ctx ends, and closes it. Event streams end at once, other
+// calls get five seconds. Run returns nil, or why the listener failed.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	if l, ok := ln.(*listener); ok {
+		l.files.logTo(s.o.Logger)
+	}
+	srv := &http.Server{
+		Handler:           http.HandlerFunc(s.serveHTTP),
+		ReadHeaderTimeout: headTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeadBytes,
+		ErrorLog:          slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("admin listener %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+		s.stop(srv)
+		<-failed
+	}
+	srv.Close() // nothing is left but after a failed Serve
+	s.requests.Wait()
+	return err
+}
+
+// stop lets running calls finish within stopTimeout.
+func (s *Server) stop(srv *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		s.o.Logger.Warn("admin calls cut short", "error", err)
+	}
+}
+
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	defer s.requests.Done()
+	s.handler.ServeHTTP(w, r)
+}
