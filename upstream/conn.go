@@ -135,5 +135,5 @@ const peekAfter = int64(time.Second)
 // fresh reports whether the connection can carry another exchange.
 func (l *link) fresh(now int64, idleTimeout time.Duration) bool {
 	idled := now - l.since
-	return idled <= int64(idleTimeout) && (idled <= peekAfter || l.peek.quiet())
+	return idled <= int64(idleTimeout) && (idled <= peekAfter || l.peek.silent())
 }

@@ -9,4 +9,4 @@ import "net"
 type peek struct{}
 
 func (*peek) init(*net.TCPConn) {}
-func (*peek) quiet() bool       { return true }
+func (*peek) silent() bool      { return true }

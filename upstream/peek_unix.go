@@ -10,14 +10,15 @@ import (
 )
 
 // peek looks whether a socket has anything to say, without reading it and
-// without waiting. Made once per connection, because the pieces would be
-// allocated by each use. Control instead of Read: a deadline that passed while
-// the connection idled says nothing about it.
+// without waiting. Made once per connection, because its pieces would be
+// allocated by each use; poll(2) rather than recv(2) with MSG_PEEK, because it
+// tells the same and the latter's wrapper allocates. Control rather than Read: a
+// deadline that passed while the connection idled says nothing about it.
 type peek struct {
-	raw  syscall.RawConn
-	look func(fd uintptr)
-	buf  [1]byte
-	ok   bool
+	raw   syscall.RawConn
+	look  func(fd uintptr)
+	fds   [1]unix.PollFd
+	quiet bool
 }
 
 func (p *peek) init(c *net.TCPConn) {
@@ -27,19 +28,15 @@ func (p *peek) init(c *net.TCPConn) {
 	}
 	p.raw = raw
 	p.look = func(fd uintptr) {
-		for {
-			_, _, err := unix.Recvfrom(int(fd), p.buf[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-			if err != unix.EINTR {
-				p.ok = err == unix.EAGAIN
-				return
-			}
-		}
+		p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+		n, err := unix.Poll(p.fds[:], 0)
+		p.quiet = n == 0 && err == nil
 	}
 }
 
-// quiet reports whether an idle connection is open and silent. One that was
-// closed, or on which the server spoke unasked (408, a TLS alert), is not.
-func (p *peek) quiet() bool {
-	p.ok = false
-	return p.raw != nil && p.raw.Control(p.look) == nil && p.ok
+// silent reports whether an idle connection is open and has nothing to read. One
+// that was closed, or on which the server spoke unasked (408, a TLS alert), is not.
+func (p *peek) silent() bool {
+	p.quiet = false
+	return p.raw != nil && p.raw.Control(p.look) == nil && p.quiet
 }
