@@ -26,6 +26,7 @@ type Config struct {
 	Services       []Service
 
 	included []string // files that ${file:…} brought in
+	secrets  []string // values brought in that Effective masks
 }
 
 // Listener is one socket that accepts client traffic.

@@ -13,8 +13,10 @@ type decoder struct {
 	options ParseOptions
 	faults  Faults
 	places  map[string]place
-	runtime bool     // within smoke tests and hook bodies, where ${name} is left alone
-	files   []string // read by ${file:…}
+	runtime bool            // within smoke tests and hook bodies, where ${name} is left alone
+	files   []string        // read by ${file:…}
+	secrets []string        // brought in, not to be shown by Effective
+	wrongAt map[string]bool // paths with a fault of their own
 }
 
 // place is where a path's value stands. opaque: it holds a ${…} that was not
@@ -25,10 +27,11 @@ type place struct {
 }
 
 func newDecoder(file string, o ParseOptions) *decoder {
-	return &decoder{file: file, options: o, places: map[string]place{}}
+	return &decoder{file: file, options: o, places: map[string]place{}, wrongAt: map[string]bool{}}
 }
 
 func (d *decoder) faultAt(line, col int, path, message string) {
+	d.wrongAt[path] = true
 	d.faults = append(d.faults, Fault{File: d.file, Line: max(line, 1), Col: max(col, 1), Path: path, Message: message})
 }
 
@@ -47,12 +50,43 @@ func (d *decoder) placeOf(path string) place {
 		if p, ok := d.places[at]; ok {
 			return p
 		}
-		cut := strings.LastIndexAny(at, ".[")
-		if cut < 0 {
+		up, ok := parent(at)
+		if !ok {
 			return d.places[""]
 		}
-		at = at[:cut]
+		at = up
 	}
+}
+
+// parent cuts the last element off a path.
+func parent(path string) (string, bool) {
+	cut := strings.LastIndexAny(path, ".[")
+	if cut < 0 {
+		return "", false
+	}
+	return path[:cut], true
+}
+
+// faulty reports whether a fault was noted at path itself.
+func (d *decoder) faulty(path string) bool { return d.wrongAt[path] }
+
+// tainted are the paths at or below which a value has a fault or is not known.
+func (d *decoder) tainted() map[string]bool {
+	all := map[string]bool{}
+	climb := func(path string) {
+		for ok := true; ok && !all[path]; path, ok = parent(path) {
+			all[path] = true
+		}
+	}
+	for path := range d.wrongAt {
+		climb(path)
+	}
+	for path, p := range d.places {
+		if p.opaque {
+			climb(path)
+		}
+	}
+	return all
 }
 
 // stands reports whether path was written in the file.
@@ -94,7 +128,7 @@ func (d *decoder) text(n *node, path, want string) (text string, known, ok bool)
 // bad notes that a scalar's text is refused. What an expansion brought in is
 // not repeated: it may be a secret.
 func (d *decoder) bad(n *node, path, text, want string, why error) {
-	got := quote(text)
+	got := quote(hideUserinfo(text))
 	if text != n.text {
 		got = quote(n.text) + " (expanded)"
 	}
@@ -134,7 +168,7 @@ func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) 
 // didYouMean is " (did you mean X?)" for the nearest of known, or "".
 func didYouMean(got string, known []string) string {
 	best, bestDistance := "", 1+max(1, len(got)/3)
-	if len(got) > 64 {
+	if len(got) < 4 || len(got) > 64 {
 		return ""
 	}
 	for _, k := range known {
@@ -174,5 +208,5 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// anchored is the pattern of names, for services, versions, rules and stages.
+// namePattern is what names look like, for services, versions, rules and stages.
 func namePattern() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`) }

@@ -79,6 +79,9 @@ func (d *decoder) reference(ref string) (string, error) {
 	case !set:
 		return "", fmt.Errorf("environment variable %s is not set", name)
 	}
+	if secretName(name) {
+		d.conceal(value)
+	}
 	return d.brought("environment variable "+name, value)
 }
 
@@ -95,6 +98,7 @@ func (d *decoder) included(path string) (string, error) {
 	}
 	d.files = append(d.files, path)
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	d.conceal(text)
 	return d.brought("file "+clip(path), text)
 }
 
@@ -106,6 +110,25 @@ func (d *decoder) brought(from, value string) (string, error) {
 		value = strings.ReplaceAll(value, "$", "$$")
 	}
 	return value, nil
+}
+
+// conceal keeps a value from being shown. Very short ones are no secrets, and
+// would tear holes into other texts.
+func (d *decoder) conceal(value string) {
+	if len(value) >= 6 {
+		d.secrets = append(d.secrets, value)
+	}
+}
+
+// secretName reports whether a header or variable of that name is likely to hold a secret.
+func secretName(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	for _, word := range []string{"authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey", "private-key", "credential"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // bareError drops the path that the operating system's errors repeat.

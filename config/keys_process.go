@@ -1,11 +1,7 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -116,50 +112,10 @@ func adminKind() kind[Admin] {
 	return mapping(defaultAdmin(),
 		has("address", "Loopback or a Unix socket; any other address needs tls, and tokens or client_ca.", address(), func(a *Admin) *string { return &a.Address }),
 		has("tls", "Serve TLS.", optional(tlsKind()), func(a *Admin) **TLS { return &a.TLS }),
-		has("tokens", "Bearer tokens; none: the address alone protects the API.", list(tokenKind(), 0), func(a *Admin) *[]Token { return &a.Tokens }),
+		has("tokens", "Bearer tokens; none: the address alone protects the API.", unseen(list(tokenKind(), 0), "a list"), func(a *Admin) *[]Token { return &a.Tokens }),
 		has("public_metrics", "Whether /metrics needs no token.", boolean(), func(a *Admin) *bool { return &a.PublicMetrics }),
 		has("allowed_hosts", "Further Host names that may reach the API, besides loopback names and the address itself.", list(host(), 0), func(a *Admin) *[]string { return &a.AllowedHosts }),
 	)
-}
-
-func tokenKind() kind[Token] {
-	return mapping(Token{},
-		needs("name", "Who uses it, for the audit log.", name(), func(t *Token) *string { return &t.Name }),
-		needs("role", "viewer < operator < admin.", choice[Role]("viewer", "operator", "admin"), func(t *Token) *Role { return &t.Role }),
-		needs("secret", "The token itself, at least 16 characters; best ${file:/run/secrets/…}.", secret(checkTokenSecret), func(t *Token) *Secret { return &t.Secret }),
-	)
-}
-
-const minSecret = 16 // characters of a token
-
-// checkTokenSecret refuses what is no secret. Its messages never repeat the text.
-func checkTokenSecret(s string) error {
-	bare := strings.Trim(strings.ToLower(s), "0123456789-_.!<>* ")
-	placeholders := []string{"changeme", "change-me", "change_me", "secret", "password", "token", "example", "test", "admin", "xxx",
-		"your-secret", "your-token", "your_token", "yoursecrethere", "replace-me", "replaceme"}
-	switch {
-	case s == "":
-		return errors.New("the secret is empty")
-	case slices.Contains(placeholders, bare) || repeats(s, placeholders):
-		return errors.New("the secret is a placeholder, want a random one such as of openssl rand -hex 32")
-	case len([]rune(s)) < minSecret:
-		return fmt.Errorf("the secret has fewer than %d characters", minSecret)
-	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return errors.New("the secret must be of printable ASCII without spaces, as it travels in a header")
-	}
-	return nil
-}
-
-// repeats finds "changemechangeme", "secret-token-example" and "aaaaaaaaaaaaaaaa": texts that are long, and still no secret.
-func repeats(s string, words []string) bool {
-	if strings.Count(s, s[:1]) == len(s) {
-		return true
-	}
-	rest := strings.ToLower(s)
-	for _, w := range words {
-		rest = strings.ReplaceAll(rest, w, "")
-	}
-	return strings.Trim(rest, "0123456789-_.!<>* ") == "" && rest != strings.ToLower(s)
 }
 
 const defaultStateDir = "./sluice-state"

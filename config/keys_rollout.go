@@ -95,7 +95,7 @@ func rolloutKind() kind[Rollout] {
 		has("analysis", "none promotes by time alone.", choice[string]("evidence", "none"), func(r *Rollout) *string { return &r.Analysis }),
 		has("smoke_tests", "Requests run against the canary's endpoints, in order.", atRun(list(smokeTestKind(), 0)), func(r *Rollout) *[]SmokeTest { return &r.SmokeTests }),
 		has("hooks", "Webhooks at points of a rollout.", list(hookKind(), 0), func(r *Rollout) *[]Hook { return &r.Hooks }),
-		has("notify", "Messages sent on events.", list(notifyKind(), 0), func(r *Rollout) *[]Notify { return &r.Notify }),
+		has("notify", "Messages sent on events.", unseen(list(notifyKind(), 0), "a list"), func(r *Rollout) *[]Notify { return &r.Notify }),
 	)
 }
 
@@ -242,7 +242,7 @@ func smokeTestKind() kind[SmokeTest] {
 		needs("endpoint", "Path to ask for; ${name} is a value captured before.", requestTarget(), func(s *SmokeTest) *string { return &s.Endpoint }),
 		has("method", "Request method.", method(), func(s *SmokeTest) *string { return &s.Method }),
 		has("payload", "JSON body; ${name} is a value captured before.", anything(), func(s *SmokeTest) *any { return &s.Payload }),
-		has("headers", "Request headers; ${name} is a value captured before.", dict(headerValue(), headerName), func(s *SmokeTest) *map[string]string { return &s.Headers }),
+		has("headers", "Request headers; ${name} is a value captured before.", headerValues(headerName), func(s *SmokeTest) *map[string]string { return &s.Headers }),
 		has("expected_status", "Status that the answer must have.", integer(100, 599), func(s *SmokeTest) *int { return &s.ExpectedStatus }),
 		has("expected_json", "What the answer's JSON must hold.", anything(), func(s *SmokeTest) *any { return &s.ExpectedJSON }),
 		has("capture", "Values of the answer for later tests: name: $.path.", dict(capturePath(), captureName), func(s *SmokeTest) *map[string]string { return &s.Capture }),
@@ -272,7 +272,7 @@ func hookKind() kind[Hook] {
 	return mapping(base,
 		needs("name", "The hook's name, unique.", name(), func(h *Hook) *string { return &h.Name }),
 		needs("on", "When it is called.", choice[string](hookPoints()...), func(h *Hook) *string { return &h.On }),
-		needs("url", "Where the POST goes.", text("a URL", "", webhookURL), func(h *Hook) *string { return &h.URL }),
+		needs("url", "Where the POST goes.", hookURL(), func(h *Hook) *string { return &h.URL }),
 		has("format", "Form of the message.", choice[string]("json", "cloudevents"), func(h *Hook) *string { return &h.Format }),
 		has("body", "JSON body instead of ours; ${name} is filled in at run time.", atRun(anything()), func(h *Hook) *any { return &h.Body }),
 		has("timeout", "For one call.", duration(time.Millisecond), func(h *Hook) *time.Duration { return &h.Timeout }),
@@ -281,15 +281,21 @@ func hookKind() kind[Hook] {
 	)
 }
 
+func hookURL() kind[string] {
+	k := text("a URL", "", webhookURL)
+	k.show = func(v string) any { return hideUserinfo(v) }
+	return k
+}
+
 func notifyEvents() []string {
 	return []string{"started", "stage", "approval", "paused", "resumed", "promoted", "rollback", "aborted", "trip", "restore", "verdict", "alert"}
 }
 
 func notifyKind() kind[Notify] {
 	on := list(choice[string](notifyEvents()...), 1)
-	return mapping(Notify{On: []string{"promoted", "rollback", "alert"}},
+	return unseen(mapping(Notify{On: []string{"promoted", "rollback", "alert"}},
 		needs("type", "Form of the message.", choice[string]("slack", "teams", "discord", "webhook", "cloudevents"), func(n *Notify) *string { return &n.Type }),
 		needs("url", "Where the POST goes; kept secret.", secret(webhookURL), func(n *Notify) *Secret { return &n.URL }),
 		has("on", "Events that are told. Default promoted, rollback and alert.", on, func(n *Notify) *[]string { return &n.On }),
-	)
+	), "a mapping with type, url, on")
 }

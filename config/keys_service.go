@@ -142,6 +142,11 @@ func whenKind() kind[When] {
 	read := k.read
 	k.read = func(d *decoder, n *node, path string, dst *When) {
 		read(d, n, path, dst)
+		for _, e := range n.entries {
+			if d.faulty(child(path, e.key)) {
+				return
+			}
+		}
 		if n.kind == mapNode && len(dst.Methods)+len(dst.Headers)+len(dst.Cookies)+len(dst.Query) == 0 && dst.Path == nil {
 			d.faultAt(n.line, n.col, path, "there is no condition, the rule would take every request")
 		}
@@ -268,9 +273,29 @@ func headersKind() kind[Headers] {
 
 func headerEditKind() kind[HeaderEdit] {
 	return mapping(HeaderEdit{},
-		has("set", "Headers to set, replacing what is there.", dict(headerValue(), editableHeader), func(h *HeaderEdit) *map[string]string { return &h.Set }),
+		has("set", "Headers to set, replacing what is there.", headerValues(editableHeader), func(h *HeaderEdit) *map[string]string { return &h.Set }),
 		has("remove", "Headers to remove.", list(named("the name of a header that may be edited", editableHeader), 0), func(h *HeaderEdit) *[]string { return &h.Remove }),
 	)
+}
+
+// headerValues is a mapping of header names to values; those of names that
+// speak of secrets are not shown.
+func headerValues(form func(string) (string, error)) kind[map[string]string] {
+	k := dict(headerValue(), form)
+	show := k.show
+	k.show = func(v map[string]string) any {
+		shown, _ := show(v).(map[string]any)
+		for name := range shown {
+			if secretName(name) {
+				shown[name] = mask
+			}
+		}
+		if shown == nil {
+			return nil
+		}
+		return shown
+	}
+	return k
 }
 
 func headerValue() kind[string] {

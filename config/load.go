@@ -70,12 +70,16 @@ func parse(name string, data []byte, o ParseOptions) (*Config, Faults) {
 	}
 	d := newDecoder(name, o)
 	d.note(root, "")
+	if root.kind != mapNode {
+		d.wrong(root, "", "a mapping with at least services")
+		return nil, append(faults, d.faults...)
+	}
 	c := new(Config)
 	configKind().read(d, root, "", c)
 	d.complete(c)
 	d.validate(c)
+	c.included, c.secrets = d.files, d.secrets
 	c.Version = versionOf(data, c)
-	c.included = d.files
 	return c, append(faults, d.faults...)
 }
 

@@ -214,7 +214,7 @@ func endpoint() kind[Endpoint] {
 			}
 			e, err := parseEndpoint(text)
 			if err != nil {
-				d.bad(n, path, hideUserinfo(text), want, err)
+				d.bad(n, path, text, want, err)
 				return
 			}
 			*dst = e
@@ -316,7 +316,7 @@ func splitAddress(s string) (host, port string, ok bool) {
 func webhookURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return errors.New("want a URL that starts with http:// or https://")
+		return errors.New("it must start with http:// or https:// and a host")
 	}
 	if _, err := portOf(u); err != nil {
 		return err

@@ -59,8 +59,9 @@ func (m metric) example(breach bool) string {
 // would condemn what is healthy.
 func criteria(breach bool) kind[Criteria] {
 	var keys []key[Criteria]
+	form := thresholdPattern()
 	for _, m := range metrics() {
-		conditions := oneOrMore(threshold(m, breach))
+		conditions := oneOrMore(threshold(m, breach, form))
 		keys = append(keys, key[Criteria]{
 			name: m.name, doc: "Conditions such as " + m.example(breach) + ".", schema: conditions.schema,
 			read: func(d *decoder, n *node, path string, dst *Criteria) {
@@ -84,10 +85,10 @@ func criteria(breach bool) kind[Criteria] {
 	return k
 }
 
-func threshold(m metric, breach bool) kind[Threshold] {
+func threshold(m metric, breach bool, form *regexp.Regexp) kind[Threshold] {
 	want := "a condition such as " + m.example(breach)
 	return scalar(want, func(s string) (Threshold, error) {
-		t, err := parseThreshold(s, m)
+		t, err := parseThreshold(s, m, form)
 		if err == nil {
 			err = checkDirection(t, m, breach)
 		}
@@ -101,8 +102,8 @@ func thresholdPattern() *regexp.Regexp {
 	return regexp.MustCompile(`^\s*(>=|<=|>|<)\s*([0-9][0-9a-zµ.]*%?)(?:\s+(stable|baseline))?\s*$`)
 }
 
-func parseThreshold(s string, m metric) (Threshold, error) {
-	parts := thresholdPattern().FindStringSubmatch(s)
+func parseThreshold(s string, m metric, form *regexp.Regexp) (Threshold, error) {
+	parts := form.FindStringSubmatch(s)
 	if parts == nil {
 		return Threshold{}, errShape
 	}

@@ -32,8 +32,14 @@ func (d *decoder) unique(seen map[string]string, name, path, what string) {
 	seen[name] = path
 }
 
+const maxListeners = 256
+
 // validateAddresses finds sockets that could not both be opened.
 func (d *decoder) validateAddresses(c *Config) {
+	if len(c.Listeners) > maxListeners {
+		d.fault("listeners", "got %d, want at most %d", len(c.Listeners), maxListeners)
+		return
+	}
 	type socket struct{ address, path string }
 	var open []socket
 	for i, l := range c.Listeners {
@@ -100,7 +106,7 @@ func (d *decoder) validateAdmin(a *Admin) {
 		}
 		secrets[t.Secret.Reveal()] = path
 	}
-	if d.opaque("admin.address") || !d.addressKnown(a.Address) || Loopback(a.Address) {
+	if d.opaque("admin.address") || d.faulty("admin.address") || Loopback(a.Address) {
 		return
 	}
 	if a.TLS == nil {
@@ -109,14 +115,4 @@ func (d *decoder) validateAdmin(a *Admin) {
 	if len(a.Tokens) == 0 && (a.TLS == nil || a.TLS.ClientCA == "") {
 		d.fault("admin.address", "got %s, which others can reach: that needs tokens or tls.client_ca, else use loopback or a Unix socket", quote(a.Address))
 	}
-}
-
-// addressKnown is false for an address that already has a fault.
-func (d *decoder) addressKnown(address string) bool {
-	for _, f := range d.faults {
-		if f.Path == "admin.address" {
-			return false
-		}
-	}
-	return address != ""
 }

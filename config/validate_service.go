@@ -63,11 +63,6 @@ func (d *decoder) validateEndpoints(v *Version, path string) {
 	}
 }
 
-// faulty reports whether a fault was noted at path itself.
-func (d *decoder) faulty(path string) bool {
-	return slices.ContainsFunc(d.faults, func(f Fault) bool { return f.Path == path })
-}
-
 // knownVersion notes a fault if name, which stands at path, is no version of s.
 func (d *decoder) knownVersion(s *Service, service, path, name string) {
 	if name == "" || d.opaque(path) {
@@ -118,12 +113,12 @@ func (d *decoder) validateGuard(g *Guard, path string) {
 
 // validateRoutes finds requests that two routes claim with equal right.
 func (d *decoder) validateRoutes(services []Service) {
-	seen := map[string]string{}
+	seen, tainted := map[string]string{}, d.tainted()
 	for i := range services {
 		for j := range services[i].Routes {
 			path := element(element("services", i)+".routes", j)
 			r := &services[i].Routes[j]
-			if d.faulty(path) || d.unknownBelow(path) {
+			if tainted[path] {
 				continue
 			}
 			hosts := r.Hosts
@@ -141,16 +136,6 @@ func (d *decoder) validateRoutes(services []Service) {
 			}
 		}
 	}
-}
-
-// unknownBelow reports whether a value below path has a fault or is not known.
-func (d *decoder) unknownBelow(path string) bool {
-	for p, place := range d.places {
-		if place.opaque && strings.HasPrefix(p, path+".") {
-			return true
-		}
-	}
-	return slices.ContainsFunc(d.faults, func(f Fault) bool { return strings.HasPrefix(f.Path, path+".") })
 }
 
 func forHost(host string) string {

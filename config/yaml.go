@@ -299,6 +299,7 @@ func lowerFirst(s string) string {
 	if s == "" {
 		return "the file is not YAML that can be read"
 	}
+	s = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(s)
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
