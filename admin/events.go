@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"sluice/config"
 	"sluice/rollout"
 )
 
@@ -54,13 +55,19 @@ type stream struct {
 	gap     bool   // after names an event that this journal never had
 	service string // "": all
 	follow  bool
+	// permitted is asked at each heartbeat: a stream must not outlive its token.
+	permitted func() bool
 }
 
 func (s *Server) newStream(c *call) (*stream, error) {
 	query := c.r.URL.Query()
 	st := &stream{
 		c: c, rc: http.NewResponseController(c.w), journal: s.o.Controller.Journal(),
-		service: query.Get("service"), follow: true,
+		service: query.Get("service"),
+		permitted: func() bool {
+			who, err := authenticate(c.r, s.o.Config().Admin)
+			return err == nil && rank(who.role) >= rank(config.RoleViewer)
+		},
 	}
 	var err error
 	if st.follow, err = boolean(query, "follow", true); err != nil {
@@ -104,6 +111,9 @@ func (st *stream) run() {
 		case <-st.c.r.Context().Done():
 			return
 		case <-heartbeat.C:
+			if !st.permitted() {
+				return
+			}
 			pending = append(pending, ": heartbeat\n\n"...)
 			continue
 		case <-changed:
