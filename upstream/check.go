@@ -91,5 +91,5 @@ func (c *Check) judge(body []byte) error {
 	if err := json.Unmarshal(body, &got); err != nil {
 		return fmt.Errorf("body is not JSON: %w", err)
 	}
-	return contains("", map[string]any(c.JSON), got)
+	return contains("", c.JSON, got)
 }

@@ -23,6 +23,7 @@ type Conn struct {
 	net.Conn
 	Reader *bufio.Reader
 	Reused bool // has carried an exchange before
+	Last   bool // set by the caller: the connection serves no further exchange, Release closes it
 
 	link *link
 	held atomic.Bool
@@ -30,13 +31,14 @@ type Conn struct {
 
 // Release gives the connection back for reuse. The answer must have been read
 // to its end; a connection with unread bytes is closed instead, and so is one
-// whose endpoint has been retired.
+// marked as Last or whose endpoint has been retired. For an exchange that came to
+// its end this is cheaper than Discard, which loses the buffer.
 func (c *Conn) Release() {
 	if !c.held.CompareAndSwap(true, false) {
 		return
 	}
 	l := c.link
-	clean := c.Reader.Buffered() == 0
+	clean := c.Reader.Buffered() == 0 && !c.Last
 	c.Reader.Reset(nil)
 	readers.Put(c.Reader)
 	c.Reader, c.Conn = nil, nil
@@ -48,8 +50,9 @@ func (c *Conn) Release() {
 }
 
 // Discard closes the connection and frees its place. Safe to call twice, after
-// Release (even if the connection has found its next user meanwhile), and from
-// another goroutine in order to interrupt a read or write.
+// Release (even if the connection has found its next user meanwhile: a deferred
+// Discard is fine, one kept for later is not, see handles), and from another
+// goroutine in order to interrupt a read or write.
 func (c *Conn) Discard() {
 	// The buffer is left to the collector: an interrupted reader may still use it.
 	if c.held.CompareAndSwap(true, false) {
@@ -92,7 +95,7 @@ func (l *link) lend() *Conn {
 	l.turn++
 	r := readers.Get().(*bufio.Reader)
 	r.Reset(l.nc)
-	c.Conn, c.Reader, c.Reused, c.link = l.nc, r, l.used, l
+	c.Conn, c.Reader, c.Reused, c.Last, c.link = l.nc, r, l.used, false, l
 	c.held.Store(true)
 	return c
 }

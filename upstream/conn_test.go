@@ -165,6 +165,22 @@ func TestReleaseClosesWhatHasUnreadBytes(t *testing.T) {
 	eventually(t, "the server sees it closed", func() bool { return s.open.Load() == 0 })
 }
 
+func TestReleaseClosesTheLast(t *testing.T) {
+	s := newLineServer(t, "127.0.0.1:0")
+	p := retired(t, Options{Endpoints: []Address{s.address()}})
+	c := conn(t, p, p.Endpoints()[0], false)
+	say(t, c, "x")
+	c.Last = true
+	c.Release()
+	if open, _ := p.Connections(); open != 0 {
+		t.Errorf("%d open, want 0", open)
+	}
+	if c = conn(t, p, p.Endpoints()[0], false); c.Reused || c.Last {
+		t.Error("want a new connection")
+	}
+	c.Release()
+}
+
 func TestDiscardAfterReleaseHitsNobody(t *testing.T) {
 	s := newLineServer(t, "127.0.0.1:0")
 	p := retired(t, Options{Endpoints: []Address{s.address()}})

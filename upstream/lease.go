@@ -62,11 +62,12 @@ func (p *Pool) open(ctx context.Context, e *Endpoint, fresh bool) (*Conn, error)
 	return l.lend(), nil
 }
 
-// spare takes an idle connection of the endpoint that has the most.
+// spare takes an idle connection of the endpoint that has the most, of the
+// newest generation: endpoints that are no longer in it keep none.
 func (p *Pool) spare() *link {
 	var rich *Endpoint
 	most := 0
-	for _, e := range p.Endpoints() {
+	for _, e := range p.version.latest.Load().Endpoints() {
 		if n := e.idle.len(); n > most {
 			rich, most = e, n
 		}

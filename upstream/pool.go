@@ -16,8 +16,9 @@ type Pool struct {
 	inForce   atomic.Pointer[[]*Endpoint] // immutable once stored
 	successor atomic.Pointer[Pool]        // the newest pool made from this one
 
-	lookup  sync.Mutex // serialises rebuilds and first lookups
-	tryNext int64      // guarded by lookup: no first lookup before (clock)
+	rebuilding sync.Mutex // from reading the targets to storing inForce
+	asking     sync.Mutex // held during a first lookup
+	tryNext    int64      // guarded by asking: no first lookup before (clock)
 }
 
 // New makes a pool, taking over from prev (may be nil) every endpoint with the
@@ -66,9 +67,10 @@ func (p *Pool) target(a Address, tlsKey string) *target {
 	return nil
 }
 
-// rebuild puts the targets' present addresses in force. The caller holds
-// lookup, or is New.
+// rebuild puts the targets' present addresses in force.
 func (p *Pool) rebuild() {
+	p.rebuilding.Lock()
+	defer p.rebuilding.Unlock()
 	all := make([]*Endpoint, 0, len(p.targets))
 	for _, t := range p.targets {
 		all = append(all, t.endpoints()...)

@@ -51,10 +51,7 @@ func (p *Prober) Watch(pools []*Pool) {
 		pool.version.prober.Store(p)
 		pool.version.latest.Store(pool)
 		if pool.named {
-			// Addresses learnt since the pool was made.
-			pool.lookup.Lock()
-			pool.rebuild()
-			pool.lookup.Unlock()
+			pool.rebuild() // addresses learnt since the pool was made
 		}
 	}
 	p.mu.Lock()

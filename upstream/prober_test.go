@@ -96,11 +96,30 @@ func TestHealthOutlivesAReload(t *testing.T) {
 	prober.Watch([]*Pool{last})
 	next.Retire([]*Pool{last})
 	eventually(t, "the finding is forgotten", last.Usable)
-	asked := b.asked.Load()
-	prober.Watch(nil)
 	last.Retire(nil)
-	if now := b.asked.Load(); now > asked+1 {
-		t.Errorf("checks went on: %d, then %d", asked, now)
+}
+
+func TestWatchKeepsExactlyTheJobsWanted(t *testing.T) {
+	o := Options{Endpoints: literals(3), Health: often(Check{})}
+	checked := newPool(t, o, nil)
+	named := newPool(t, namedOptions(&fakeResolver{}, "shop.internal", 80), nil)
+	s := newSchedule(context.Background(), func(Change) {})
+	for _, test := range []struct {
+		name            string
+		pools           []*Pool
+		checks, lookups int
+	}{
+		{"both", []*Pool{checked, named}, 3, 1},
+		{"both again", []*Pool{checked, named}, 3, 1},
+		{"one endpoint gone", []*Pool{newPool(t, Options{Endpoints: literals(2), Health: o.Health}, checked)}, 2, 0},
+		{"checks removed", []*Pool{newPool(t, Options{Endpoints: literals(3)}, checked)}, 0, 0},
+		{"name alone", []*Pool{named}, 0, 1},
+		{"nothing", nil, 0, 0},
+	} {
+		s.watch(test.pools)
+		if c, l := len(s.checks.jobs), len(s.lookups.jobs); c != test.checks || l != test.lookups {
+			t.Errorf("%s: %d checks and %d lookups, want %d and %d", test.name, c, l, test.checks, test.lookups)
+		}
 	}
 }
 

@@ -32,42 +32,40 @@ func lookUp(ctx context.Context, r Resolver, host string) ([]netip.Addr, error) 
 // learn puts the result of a lookup of host in force. After a failure the last
 // good addresses stay. moved: the endpoints are others now.
 func (p *Pool) learn(host string, found []netip.Addr, err error) (changes []Change, moved bool) {
-	p.lookup.Lock()
-	defer p.lookup.Unlock()
 	before := p.Endpoints()
-	changes = p.learnLocked(host, found, err)
-	return changes, !slices.Equal(before, p.Endpoints())
-}
-
-func (p *Pool) learnLocked(host string, found []netip.Addr, err error) (changes []Change) {
 	for _, t := range p.targets {
 		if t.literal || t.Host != host {
 			continue
 		}
-		had, failed := len(t.endpoints()) > 0, t.failed.Load()
-		if err == nil {
-			t.learn(found)
-		} else {
-			t.failed.Store(true)
-		}
-		// With addresses to go on with, a failed lookup changes nobody's health.
-		switch {
-		case had || failed == (err != nil):
-		case err != nil:
-			changes = append(changes, p.version.nameChange(t, false, err.Error()))
-		default:
-			changes = append(changes, p.version.nameChange(t, true, fmt.Sprintf("%s has %d addresses", host, len(t.endpoints()))))
+		if c, changed := t.take(found, err); changed {
+			changes = append(changes, c)
 		}
 	}
 	p.rebuild()
 	for i := range changes {
 		changes[i].Last = !p.Usable()
 	}
-	return changes
+	return changes, !slices.Equal(before, p.Endpoints())
 }
 
-func (v *version) nameChange(t *target, healthy bool, reason string) Change {
-	return Change{Service: v.service, Version: v.name, Endpoint: t.URL, Healthy: healthy, Reason: reason}
+// take takes in the result of a lookup. It is a change only where there are, or
+// were, no addresses to go on with.
+func (t *target) take(found []netip.Addr, err error) (c Change, changed bool) {
+	before := len(t.endpoints())
+	if err == nil {
+		t.learn(found)
+	}
+	failedBefore := t.failed.Swap(err != nil)
+	if before > 0 || failedBefore == (err != nil) {
+		return Change{}, false
+	}
+	c = Change{Service: t.version.service, Version: t.version.name, Endpoint: t.URL, Healthy: err == nil}
+	if err != nil {
+		c.Reason = err.Error()
+	} else {
+		c.Reason = fmt.Sprintf("%s has %d addresses", t.Host, len(t.endpoints()))
+	}
+	return c, true
 }
 
 // firstLookup looks up the pool's names for a request that came before the
@@ -76,13 +74,10 @@ func (p *Pool) firstLookup() []*Endpoint {
 	if !p.named {
 		return nil
 	}
-	p.lookup.Lock()
-	defer p.lookup.Unlock()
-	if all := *p.inForce.Load(); len(all) > 0 || clock() < p.tryNext {
-		return all
-	}
-	p.rebuild() // another generation may have looked them up
-	if all := *p.inForce.Load(); len(all) > 0 {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	p.rebuild() // the prober or another generation may have looked them up
+	if all := p.Endpoints(); len(all) > 0 || clock() < p.tryNext {
 		return all
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.o.ConnectTimeout)
@@ -92,10 +87,11 @@ func (p *Pool) firstLookup() []*Endpoint {
 			continue
 		}
 		found, err := lookUp(ctx, p.o.Resolver, t.Host)
-		for _, c := range p.learnLocked(t.Host, found, err) {
+		changes, _ := p.learn(t.Host, found, err)
+		for _, c := range changes {
 			p.version.tell(c)
 		}
 	}
 	p.tryNext = clock() + int64(resolveRetry)
-	return *p.inForce.Load()
+	return p.Endpoints()
 }

@@ -63,7 +63,6 @@ func (t *target) learn(found []netip.Addr) {
 		e.standIn(second, i)
 		t.all = append(t.all, e)
 	}
-	t.failed.Store(false)
 	for _, e := range before {
 		if !slices.Contains(t.all, e) {
 			e.retire()

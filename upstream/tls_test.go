@@ -10,6 +10,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -96,7 +98,7 @@ func tlsServer(t *testing.T, cert, key string, clientCA *authority) Address {
 			w.WriteHeader(http.StatusTeapot)
 		}
 	}))
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	if clientCA != nil {
 		s.TLS.ClientAuth = tls.RequireAndVerifyClientCert
