@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"io"
+	"time"
+
+	"sluice/analysis"
+	"sluice/router"
+)
+
+const (
+	// gatherBytes is the largest body that is held back until it is whole, so
+	// that the request can be sent again.
+	gatherBytes = 64 << 10
+	// gatherTime is how long such a body may be waited for: what comes with the
+	// head's packets, not what a slow client sends.
+	gatherTime = 10 * time.Millisecond
+)
+
+// gather takes the body into memory if it is small and at hand, or if a mirror
+// wants a copy of it. Otherwise what has been read is sent first, and the rest streamed.
+func (x *exchange) gather(mirror *router.Mirror) error {
+	if x.body.done {
+		x.whole = true
+		return nil
+	}
+	if x.expects {
+		return nil
+	}
+	limit, patience := int64(gatherBytes), int64(gatherTime)
+	if mirror != nil && mirror.MaxBody > 0 {
+		limit, patience = mirror.MaxBody, int64(x.st.BodyTimeout)
+	}
+	if x.h.contentLength > limit {
+		return nil
+	}
+	if !x.body.ready() || x.h.contentLength > int64(x.c.src.br.Buffered()) {
+		x.c.src.begin(x.now, x.now+patience, answerTick, x)
+	}
+	return x.fill(limit, mirror != nil)
+}
+
+// fill reads up to limit bytes of the body, and no longer than the phase that
+// was begun. wait says that the time counts anew with each read.
+func (x *exchange) fill(limit int64, wait bool) error {
+	for {
+		p, err := x.body.next()
+		switch {
+		case err == nil:
+			x.small = append(x.small, p...)
+		case err == io.EOF:
+			// With trailers the body must stay chunked to carry them.
+			x.whole = len(x.body.trailers) == 0
+			return x.checkBody()
+		case err == errTimedOut && !wait:
+			return x.checkBody()
+		case err == errTimedOut:
+			return refuseSlowBody
+		default:
+			return err
+		}
+		if x.body.done && x.body.kind == fixedBody {
+			x.whole = true
+			return x.checkBody()
+		}
+		if int64(len(x.small)) >= limit {
+			return x.checkBody()
+		}
+		if wait && !x.body.ready() {
+			now := analysis.Now()
+			x.c.src.begin(now, now+int64(x.st.BodyTimeout), answerTick, x)
+		}
+	}
+}
+
+func (x *exchange) checkBody() error {
+	if m := x.svc.Policy.MaxBody; m > 0 && x.body.total > m {
+		return refuseTooLarge
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// clientGone looks whether a client has left, without reading from it. fasthttp
+// has no such signal (#965), and without one a slow upstream works on for
+// clients that have long given up.
+type clientGone struct {
+	raw  syscall.RawConn
+	look func(fd uintptr)
+	buf  [1]byte
+	gone bool
+}
+
+func (g *clientGone) init(nc net.Conn, overTLS bool) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return
+	}
+	g.raw, g.look = raw, g.peek
+	if overTLS {
+		g.look = g.hangup
+	}
+}
+
+// peek sees the end of the stream once all before it has been read. Bytes in
+// front of it are a pipelined request: the client awaits its answers.
+func (g *clientGone) peek(fd uintptr) {
+	n, _, err := unix.Recvfrom(int(fd), g.buf[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	g.gone = n == 0 && err == nil || err == unix.ECONNRESET
+}
+
+// hangup is for TLS, where the unread goodbye would hide the end from a peek.
+func (g *clientGone) hangup(fd uintptr) {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds, 0)
+	g.gone = err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+}
+
+// is reports whether the client has left: closed its side, or reset.
+func (g *clientGone) is() bool {
+	if g.raw == nil {
+		return false
+	}
+	g.gone = false
+	return g.raw.Control(g.look) != nil || g.gone
+}

@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"io"
+
+	"sluice/analysis"
+)
+
+// writeBuffer is how much of an answer is gathered for one write, in bytes.
+const writeBuffer = 32 << 10
+
+// relay sends the answer at hand to the client. It returns whether the
+// client's connection lives on.
+func (x *exchange) relay() bool {
+	t := &x.try
+	if x.ans.status == 101 {
+		return x.switchProtocols()
+	}
+	f := x.ans.framing(x.h.isHead())
+	d := &x.deliver
+	x.describe(f)
+	x.begun, x.status = true, x.ans.status
+	x.wbuf = appendAnswer(x.wbuf[:0], &x.ans, d)
+	reusable := x.ans.reusable() && f != closeBody
+	t.src.skip(t.headLen)
+	x.answer.start(&t.src, f, x.ans.contentLength)
+	whole, gone := x.pump()
+	x.closeAttempt(whole, gone, reusable)
+	switch {
+	case !whole:
+		x.c.sever()
+		return false
+	case !d.keep:
+		x.c.linger()
+	}
+	return d.keep
+}
+
+// describe says how the answer goes out.
+func (x *exchange) describe(f framing) {
+	d := &x.deliver
+	d.framing = deliveryFraming(f, x.h.minor)
+	d.isHead, d.minor = x.h.isHead(), x.h.minor
+	d.via, d.edit = x.st.Via, &x.svc.Policy.Response
+	d.secure = x.c.peer.tls
+	if x.choice.SetKey && x.svc.Policy.Sticky.Cookie != "" {
+		d.cookie, d.cookieKey = x.svc.Policy.Sticky.Cookie, &x.choice.NewKey
+	}
+	d.keep = x.h.persistent() && d.framing != closeBody && x.requestDone() && x.c.server.keeps(x.now)
+}
+
+// pump moves the body on: what is there is written before more is waited for,
+// so that events pass at once, and never is more than a buffer held. whole
+// says that all of the answer went out; gone that the client would not have it.
+func (x *exchange) pump() (whole, gone bool) {
+	b, t := &x.answer, &x.try
+	for !b.done {
+		if !b.ready() {
+			if x.flush() != nil {
+				return false, true
+			}
+			x.now = analysis.Now()
+			x.settleLate(x.now)
+			t.src.begin(x.now, x.idleLimit(), answerTick, x)
+		}
+		p, err := b.next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			_ = x.flush() // what came is the client's; the break is told by the reset after it
+			return false, err == errClientGone
+		}
+		if x.emit(p) != nil {
+			return false, true
+		}
+	}
+	if x.deliver.framing == chunkedBody {
+		var f fieldSet
+		trailers, r := checkedTrailers(b.trailers, &f)
+		if r != nil {
+			return false, false
+		}
+		x.wbuf = appendLastChunk(x.wbuf, trailers)
+	}
+	// The version has done its part, whatever the client does with the last
+	// bytes; and who has read an answer finds it counted.
+	x.settle(analysis.OutcomeOf(t.status), t.headAt)
+	if x.flush() != nil {
+		return false, true
+	}
+	return true, false
+}
+
+// idleLimit is when a silence in the answer's body becomes too long.
+func (x *exchange) idleLimit() int64 {
+	limit := int64(0)
+	if d := int64(x.svc.Policy.IdleTimeout); d > 0 {
+		limit = x.now + d
+	}
+	return x.withinWhole(limit)
+}
+
+// emit passes a piece of the body on, or keeps it for the next write.
+func (x *exchange) emit(p []byte) error {
+	x.bytes += int64(len(p))
+	if len(x.wbuf)+len(p) > writeBuffer {
+		if err := x.flush(); err != nil {
+			return err
+		}
+	}
+	if x.deliver.framing == chunkedBody {
+		x.wbuf = appendChunk(x.wbuf, p)
+		return nil
+	}
+	if len(x.wbuf) == 0 && len(p) >= 4<<10 {
+		return x.c.out.write(p, x.now)
+	}
+	x.wbuf = append(x.wbuf, p...)
+	return nil
+}
+
+func (x *exchange) flush() error {
+	if len(x.wbuf) == 0 {
+		return nil
+	}
+	err := x.c.out.write(x.wbuf, x.now)
+	x.wbuf = x.wbuf[:0]
+	return err
+}
+
+// closeAttempt records the attempt and gives its connection back, or not.
+func (x *exchange) closeAttempt(whole, gone, reusable bool) {
+	t := &x.try
+	o := analysis.OutcomeOf(t.status)
+	switch {
+	case gone:
+		o = analysis.ClientGone
+	case !whole:
+		o = analysis.Reset
+		if t.finished {
+			x.c.server.counts.broken.Add(1)
+			t.outcome = o // for the log
+		}
+	}
+	x.settle(o, t.headAt)
+	sent := x.requestDone()
+	x.endUpload()
+	if whole && reusable && sent {
+		t.out.disarm()
+		if x.up != nil {
+			x.up.out.disarm()
+		}
+		t.conn.Release()
+		t.conn = nil
+	}
+	t.drop()
+	t.endpoint.Done(o.Failed())
+	t.endpoint = nil
+}
