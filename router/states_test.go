@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"testing"
 	"time"
@@ -197,4 +198,41 @@ func TestEqualWeightsFallBackInFileOrder(t *testing.T) {
 	l, s := live(t, shop(10000, 0, 0))
 	setState(t, l, "v1", config.Off)
 	expectShares(t, s, []float64{0, 1, 0})
+}
+
+// TestNeverOnACutVersion: as long as any version may be used, a version that
+// may not is chosen by nobody but the users whom it keeps.
+func TestNeverOnACutVersion(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(11, 12))
+	l, s := live(t, withSticky(shop(4000, 3000, 2000, 1000), config.Sticky{Cookie: "id"}))
+	for n := range 20_000 {
+		usable := 0
+		for _, v := range s.Versions {
+			st := config.State(rnd.IntN(5))
+			setState(t, l, v.Name, st)
+			if st == config.Active {
+				usable++
+			}
+		}
+		if n%100 == 0 {
+			a, b := rnd.IntN(fullBP), rnd.IntN(fullBP)
+			setWeights(t, l, s.Versions[rnd.IntN(4)].Name, min(a, b), max(a, b)-min(a, b), fullBP-max(a, b), 0)
+		}
+		r := get("a", "/")
+		if n%2 == 0 {
+			r = get("a", "/", "Cookie", "id="+cookieKey(n))
+		}
+		var c Choice
+		s.Pick(r, &c)
+		state := c.Version.State()
+		kept := n%2 == 0 && state == config.Draining && c.Why == BySticky
+		switch {
+		case usable > 0 && state != config.Active && !kept:
+			t.Fatalf("%v got v%d, which is %v, by %v", r.Fields, c.Index+1, state, c.Why)
+		case usable == 0 && c.Index != s.Stable() && !kept:
+			t.Fatalf("nobody may be used, got v%d by %v, want stable", c.Index+1, c.Why)
+		case c.SetKey && (n%2 == 0 || c.NewKey == [22]byte{}):
+			t.Fatalf("key %q set", c.NewKey)
+		}
+	}
 }
