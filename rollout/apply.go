@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"time"
+
+	"sluice/analysis"
+)
+
+// facts are what an input stands on, for the record.
+type facts struct {
+	trip    analysis.TripEvidence
+	verdict analysis.Verdict
+	age     time.Duration // of requests that hang
+	order   Command
+}
+
+// carryOut does one action: the effect on traffic first, then the record. The
+// caller saves after all of them.
+func (c *Controller) carryOut(s *service, in input, a action, f facts) {
+	w := s.version(a.version)
+	c.effect(s, w, a)
+	if a.do == doForget {
+		if w != nil {
+			w.forget(s)
+		}
+		return
+	}
+	if d, ok := decide(s, in, a, f); ok {
+		c.decided.add(d)
+	}
+	if reason := rollbackReason(a, f); reason != "" {
+		c.rollbacks[RollbackKey{Service: s.name, Version: a.version, Reason: reason}]++
+	}
+	if e, ok := tell(s, in, a, f); ok {
+		c.journal.Add(e)
+	}
+}
+
+// effect changes the traffic. States are plain stores: nothing can delay them.
+func (c *Controller) effect(s *service, w *watched, a action) {
+	switch a.do {
+	case doCut, doRecut, doRestore:
+		if !a.inline {
+			c.setState(s, a)
+		}
+	case doUndo, doQuarantine, doState:
+		c.setState(s, a)
+	case doProbe:
+		c.traffic.Probe(s.name, a.version)
+	}
+	if w == nil {
+		return
+	}
+	switch a.do {
+	case doProbe:
+		w.probes, w.probedAt = w.requests(), time.Now()
+	case doUndo, doRestore:
+		w.arm.Trip.Reset(w.arm.Split)
+	}
+}
+
+func (c *Controller) setState(s *service, a action) {
+	if err := c.traffic.SetState(s.name, a.version, a.state); err != nil {
+		// The version left with a reload that is being adopted: there is nothing to cut.
+		c.journal.Add(Event{Type: "alert", Service: s.name, Version: a.version,
+			Message: "state could not be set: " + err.Error()})
+	}
+}
+
+func rollbackReason(a action, f facts) string {
+	switch a.do {
+	case doCut:
+		if a.cause == causeFailures {
+			return "trip"
+		}
+		return a.cause
+	case doQuarantine:
+		if f.verdict.Metric != "" {
+			return f.verdict.Metric
+		}
+		return "error_rate"
+	}
+	return ""
+}

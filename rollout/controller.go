@@ -1,0 +1,240 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+const (
+	tickEvery     = 100 * time.Millisecond // hang detection, cooldowns, stable's rate
+	blockEvery    = time.Second            // evidence, on the wall clock's seconds
+	evidenceEvery = 10 * time.Second       // between two saves of mere evidence
+)
+
+// Options of a Controller. Usable (nil: always true) tells whether a version has
+// an endpoint that passes its checks; it is called every second and must not block.
+type Options struct {
+	Traffic  Traffic
+	StateDir string // "" keeps nothing
+	Usable   func(service, version string) bool
+	Logger   *slog.Logger // nil discards
+}
+
+// Controller is the one goroutine that decides. Its methods are safe for
+// concurrent use. Nothing that may block (disk, log) is done under its lock.
+type Controller struct {
+	traffic Traffic
+	usable  func(service, version string) bool
+	journal *Journal
+	saver   saver
+
+	reloading sync.Mutex // one Reload at a time
+
+	mu        sync.Mutex
+	saved     map[string]savedService // read at the start; what Reload has adopted is removed
+	services  map[string]*service
+	ordered   []*service // in the file's order
+	decided   decisions
+	rollbacks map[RollbackKey]uint64
+	weighed   bool // evidence is newer than what is saved
+}
+
+// New checks o and reads the state directory. A corrupt state file is kept
+// aside, reported as an event, and stands for "no state". A directory that
+// another process uses is an error; one that cannot be written is an event,
+// and is tried again at each save.
+func New(o Options) (*Controller, error) {
+	if o.Traffic == nil {
+		return nil, errors.New("rollout: no Traffic")
+	}
+	c := &Controller{
+		traffic:   o.Traffic,
+		usable:    o.Usable,
+		journal:   &Journal{logger: o.Logger},
+		services:  map[string]*service{},
+		rollbacks: map[RollbackKey]uint64{},
+	}
+	c.saver.kicked = make(chan struct{}, 1)
+	c.saver.write = c.writeState
+	if o.StateDir == "" {
+		return c, nil
+	}
+	st, err := openStore(o.StateDir)
+	if errors.Is(err, errLocked) {
+		return nil, err
+	}
+	if err != nil {
+		c.journal.Add(Event{Type: "store", Message: "state is not kept for now: " + err.Error()})
+	}
+	c.saver.store = st
+	c.load(st)
+	return c, nil
+}
+
+// load reads what an earlier process left.
+func (c *Controller) load(st *store) {
+	var state savedState
+	if _, err := st.read(stateFile, &state); err != nil {
+		state = savedState{}
+		c.journal.Add(Event{Type: "alert", Message: "live weights and latches are lost, starting from the file with canaries at 0: " + err.Error(),
+			Fields: map[string]any{"reason": "corrupt state"}})
+	}
+	c.saved = state.Services
+	var ds savedDecisions
+	if _, err := st.read(decisionsFile, &ds); err != nil {
+		ds = savedDecisions{}
+		c.journal.Add(Event{Type: "alert", Message: "past decisions are lost: " + err.Error(), Fields: map[string]any{"reason": "corrupt state"}})
+	}
+	c.decided.list = ds.Decisions
+}
+
+// Run judges and reacts until ctx ends, saves what is live, gives the state
+// directory free, and returns nil. It is called once.
+func (c *Controller) Run(ctx context.Context) error {
+	stop := make(chan struct{})
+	var helpers sync.WaitGroup
+	helpers.Go(func() { c.journal.follow(stop) })
+	c.saver.begin()
+	helpers.Go(func() { c.saver.run(stop) })
+	c.loop(ctx)
+	c.saver.kick()
+	close(stop)
+	helpers.Wait()
+	return nil
+}
+
+// Close gives the state directory free. Only for a Controller that never runs.
+func (c *Controller) Close() { c.saver.end() }
+
+// loop is the goroutine that decides.
+func (c *Controller) loop(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	now := time.Now()
+	block, save := now.Truncate(blockEvery).Add(blockEvery), now.Add(evidenceEvery)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case cut := <-c.traffic.Cuts():
+			c.react(cut)
+			continue
+		case <-ticker.C:
+		}
+		now = time.Now()
+		c.tick(now)
+		// A wall clock set back must not stop the evidence for long.
+		if !now.Before(block) || block.Sub(now) > 2*blockEvery {
+			c.block(now)
+			block = now.Truncate(blockEvery).Add(blockEvery)
+		}
+		if !now.Before(save) {
+			c.saveEvidence()
+			save = now.Add(evidenceEvery)
+		}
+	}
+}
+
+// react handles a cut that a request decided.
+func (c *Controller) react(cut analysis.Cut) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.services[cut.Service]
+	if s == nil {
+		return
+	}
+	at := cut.At
+	if at.IsZero() {
+		at = time.Now()
+	}
+	in := input{at: at, what: inlineTrip, version: cut.Version}
+	switch cut.Kind {
+	case analysis.Tripped:
+		in.environment = s.stableAsBad(s.version(cut.Version))
+	case analysis.Restored:
+		in.what = recovery
+	case analysis.Retripped:
+		in.what = retrip
+	}
+	c.step(s, in, facts{trip: cut.Evidence})
+}
+
+// step puts in to the guard of s and carries out what it says.
+func (c *Controller) step(s *service, in input, f facts) {
+	var todo []action
+	s.guard, todo = step(s.guard, in)
+	for _, a := range todo {
+		c.carryOut(s, in, a, f)
+	}
+	if len(todo) > 0 {
+		s.held = s.guard.holds()
+		c.saver.kick()
+	}
+}
+
+// ETag identifies the live weights and states of a service, as the value of an
+// HTTP header; "" for an unknown service.
+func (c *Controller) ETag(service string) string {
+	w, ok := c.traffic.Weights(service)
+	if !ok {
+		return ""
+	}
+	return etag(w)
+}
+
+// Declared is what the file says of a service, beside what is live.
+func (c *Controller) Declared(service string) config.Weights {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.services[service]; s != nil {
+		w := s.declared
+		w.BP = maps.Clone(w.BP)
+		return w
+	}
+	return config.Weights{}
+}
+
+// Decisions of a service, newest first.
+func (c *Controller) Decisions(service string) []Decision {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.decided.of(service)
+}
+
+// Journal is the controller's event log.
+func (c *Controller) Journal() *Journal { return c.journal }
+
+// Rollbacks counts cuts since the start, for metrics.
+func (c *Controller) Rollbacks() map[RollbackKey]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.rollbacks)
+}
+
+// StoreFailures counts attempts to save that failed, since the start.
+func (c *Controller) StoreFailures() uint64 {
+	if c.saver.store == nil {
+		return 0
+	}
+	return c.saver.store.failures.Load()
+}
+
+// Verdict is where the evidence about a version stands now. The zero value
+// also stands for an unknown version, and for one without evidence.
+func (c *Controller) Verdict(service, version string) analysis.Verdict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.services[service]; s != nil {
+		if w := s.version(version); w != nil {
+			return w.verdict
+		}
+	}
+	return analysis.Verdict{}
+}

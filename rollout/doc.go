@@ -1,0 +1,32 @@
+// Package rollout decides what share of traffic each version gets: the guard
+// and, in a later release, whole rollouts. Deciding is a pure function (step);
+// Controller is the one goroutine around it, and the only place where weights
+// and states are changed. It never imports the router: Traffic is what it needs
+// of it. Controller.Run owns the package's goroutines.
+package rollout
+
+import (
+	"errors"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+// Traffic is where counts come from and who sets weights: *router.Live.
+type Traffic interface {
+	Services() []string
+	Arms(service string) []analysis.Arm
+	Weights(service string) (config.Weights, bool)
+	SetWeights(service string, w config.Weights) error
+	SetState(service, version string, s config.State) error
+	Probe(service, version string)
+	Cuts() <-chan analysis.Cut
+}
+
+// Errors of commands.
+var (
+	ErrUnknown  = errors.New("unknown service or version")
+	ErrStale    = errors.New("the split has changed since it was read")
+	ErrConflict = errors.New("not allowed in the present state")
+	ErrInvalid  = errors.New("invalid request")
+)

@@ -1,0 +1,3 @@
+package rollout
+
+func becomeSaver() bool { return false }

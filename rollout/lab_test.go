@@ -1,0 +1,321 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if becomeSaver() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// lab is a small Traffic of its own: real recorders and trips, versions that
+// tests send outcomes to, and states that a trip changes inline.
+type lab struct {
+	mu       sync.Mutex
+	names    []string
+	services map[string]*labService
+	cuts     chan analysis.Cut
+	lossy    bool // notices of cuts are dropped
+	probed   []string
+	arms     int // calls of Arms
+	states   []string
+}
+
+type labService struct {
+	weights  config.Weights
+	versions map[string]*labVersion
+	order    []string
+}
+
+type labVersion struct {
+	split, ruled analysis.Recorder
+	trip         analysis.Trip
+	state, back  config.State
+	probing      bool
+	good         int
+}
+
+func newLab() *lab {
+	return &lab{services: map[string]*labService{}, cuts: make(chan analysis.Cut, 64)}
+}
+
+// table brings cfg into force as the router does: versions live on, fresh weights replace.
+func (l *lab) table(cfg *config.Config) func(map[string]config.Weights) error {
+	return func(fresh map[string]config.Weights) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		before := l.services
+		l.services, l.names = map[string]*labService{}, nil
+		for _, s := range cfg.Services {
+			ls := &labService{versions: map[string]*labVersion{}}
+			w, isFresh := fresh[s.Name]
+			if old := before[s.Name]; old != nil {
+				ls.weights = old.weights
+			} else if !isFresh {
+				return fmt.Errorf("no weights for the new service %s", s.Name)
+			}
+			if isFresh {
+				ls.weights = w
+			}
+			for _, v := range s.Versions {
+				lv := &labVersion{state: w.States[v.Name]}
+				if old := before[s.Name]; old != nil && old.versions[v.Name] != nil {
+					lv = old.versions[v.Name]
+				}
+				ls.versions[v.Name] = lv
+				ls.order = append(ls.order, v.Name)
+			}
+			l.services[s.Name] = ls
+			l.names = append(l.names, s.Name)
+		}
+		return nil
+	}
+}
+
+func (l *lab) Services() []string { return l.names }
+
+func (l *lab) Arms(service string) []analysis.Arm {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.arms++
+	s := l.services[service]
+	if s == nil {
+		return nil
+	}
+	var arms []analysis.Arm
+	for _, name := range s.order {
+		v := s.versions[name]
+		arms = append(arms, analysis.Arm{Service: service, Version: name, Stable: name == s.weights.Stable,
+			WeightBP: s.weights.BP[name], Cut: v.state == config.Tripped || v.state == config.Quarantined,
+			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip})
+	}
+	return arms
+}
+
+func (l *lab) Weights(service string) (config.Weights, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.services[service]
+	if s == nil {
+		return config.Weights{}, false
+	}
+	w := s.weights
+	w.BP, w.States = maps.Clone(w.BP), map[string]config.State{}
+	for name, v := range s.versions {
+		w.States[name] = v.state
+	}
+	return w, true
+}
+
+func (l *lab) SetWeights(service string, w config.Weights) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.services[service].weights = w
+	return nil
+}
+
+func (l *lab) SetState(service, version string, st config.State) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.services[service].versions[version]
+	if v == nil {
+		return ErrUnknown
+	}
+	if st <= config.Draining && v.state > config.Draining {
+		v.trip.Reset(&v.split)
+	}
+	v.state, v.probing, v.good = st, false, 0
+	l.states = append(l.states, version+"="+st.String())
+	return nil
+}
+
+func (l *lab) Probe(service, version string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.services[service].versions[version].probing = true
+	l.probed = append(l.probed, version)
+}
+
+func (l *lab) Cuts() <-chan analysis.Cut { return l.cuts }
+
+func (l *lab) version(service, version string) *labVersion {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.services[service].versions[version]
+}
+
+func (l *lab) state(service, version string) config.State {
+	w, _ := l.Weights(service)
+	return w.States[version]
+}
+
+// send lets n requests end in o on version. It reports how many were sent
+// before the trip cut it, n if it did not.
+func (l *lab) send(service, version string, n int, o analysis.Outcome) int {
+	v := l.version(service, version)
+	for i := range n {
+		now := analysis.Now()
+		v.split.Start(0, now)
+		v.split.Record(0, now, now+int64(time.Millisecond), o)
+		if o.Failed() && version != l.stable(service) && v.trip.Failure(&v.split, v.trip.Baseline()) && l.trips(service, version, v) {
+			return i + 1
+		}
+	}
+	return n
+}
+
+func (l *lab) stable(service string) string {
+	w, _ := l.Weights(service)
+	return w.Stable
+}
+
+// trips does what the router's compare-and-swap does.
+func (l *lab) trips(service, version string, v *labVersion) bool {
+	l.mu.Lock()
+	cut := v.state == config.Active || v.state == config.Draining
+	if cut {
+		v.back, v.state = v.state, config.Tripped
+	}
+	l.mu.Unlock()
+	if cut {
+		l.tell(analysis.Cut{Service: service, Version: version, At: time.Now(), Kind: analysis.Tripped, Evidence: v.trip.Evidence()})
+	}
+	return cut
+}
+
+// probe sends one probe; ten good ones restore the version, a bad one cuts it again.
+func (l *lab) probe(service, version string, o analysis.Outcome) {
+	v := l.version(service, version)
+	now := analysis.Now()
+	v.ruled.Start(0, now)
+	v.ruled.Record(0, now, now, o)
+	l.mu.Lock()
+	cut := analysis.Cut{Service: service, Version: version, At: time.Now(), Kind: analysis.Retripped}
+	switch {
+	case !v.probing:
+		l.mu.Unlock()
+		return
+	case o.Failed():
+		v.probing, v.good = false, 0
+	default:
+		if v.good++; v.good < 10 {
+			l.mu.Unlock()
+			return
+		}
+		v.state, v.probing, v.good, cut.Kind = v.back, false, 0, analysis.Restored
+		v.trip.Reset(&v.split)
+	}
+	l.mu.Unlock()
+	l.tell(cut)
+}
+
+func (l *lab) tell(c analysis.Cut) {
+	if !l.lossy {
+		l.cuts <- c
+	}
+}
+
+// shop is a service of two versions with the guard that stands in for a missing block.
+func shop(v1, v2 int) config.Service {
+	return config.Service{Name: "shop", Stable: "v1",
+		Versions: []config.Version{{Name: "v1", WeightBP: v1}, {Name: "v2", WeightBP: v2}},
+		Guard: config.Guard{Trip: config.Trip{Cooldown: 5 * time.Second}, Action: "quarantine", Effect: 0.001,
+			Breach: config.Criteria{"error_rate": {{Text: "> 1.5x stable", Op: ">", Ratio: 1.5}}}}}
+}
+
+func configOf(services ...config.Service) *config.Config { return &config.Config{Services: services} }
+
+// bench is a controller with its lab.
+type bench struct {
+	*Controller
+	lab *lab
+	t   testing.TB
+}
+
+func newBench(t testing.TB, o Options, services ...config.Service) *bench {
+	t.Helper()
+	l, _ := o.Traffic.(*lab)
+	if l == nil {
+		l = newLab()
+		o.Traffic = l
+	}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{Controller: c, lab: l, t: t}
+	b.load(services...)
+	return b
+}
+
+func (b *bench) load(services ...config.Service) {
+	b.t.Helper()
+	cfg := configOf(services...)
+	if err := b.Reload(cfg, b.lab.table(cfg)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// today moves a bubble's clock, which begins in the year 2000, to an hour after
+// the process began: the hot path's clock counts from there and is never negative.
+func today() { time.Sleep(time.Hour - time.Duration(analysis.Now())) }
+
+// running runs f beside the controller in a bubble of its own time, and waits for the end.
+func running(t *testing.T, o Options, services []config.Service, f func(b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		b := newBench(t, o, services...)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.Run(ctx) }()
+		f(b)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// settle waits until the controller has dealt with all that was put to it.
+func settle() { synctest.Wait() }
+
+func (b *bench) events(kind string) []Event {
+	all, _ := b.Journal().Since(0)
+	var out []Event
+	for _, e := range all {
+		if e.Type == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (b *bench) wantState(version string, want config.State) {
+	b.t.Helper()
+	if got := b.lab.state("shop", version); got != want {
+		b.t.Fatalf("%s is %v, want %v", version, got, want)
+	}
+}
+
+func (b *bench) wantWeights(v1, v2 int) {
+	b.t.Helper()
+	w, _ := b.lab.Weights("shop")
+	if w.BP["v1"] != v1 || w.BP["v2"] != v2 {
+		b.t.Fatalf("weights are %v, want v1 %d, v2 %d", w.BP, v1, v2)
+	}
+}

@@ -1,0 +1,98 @@
+package rollout
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"sluice/config"
+)
+
+// writeState writes what is live, pending changes included, and the decisions
+// if there are new ones. The saver calls it, never concurrently.
+func (c *Controller) writeState() error {
+	st := c.saver.store
+	c.mu.Lock()
+	state := c.snapshot()
+	var ds []Decision
+	if c.decided.changed {
+		ds = slices.Clone(c.decided.list)
+		c.decided.changed = false
+	}
+	c.mu.Unlock()
+	err := st.write(stateFile, state)
+	if ds != nil {
+		if dsErr := st.write(decisionsFile, savedDecisions{Schema: schema, Decisions: ds}); dsErr != nil {
+			err = errors.Join(err, dsErr)
+			c.mu.Lock()
+			c.decided.changed = true
+			c.mu.Unlock()
+		}
+	}
+	c.tellStore(err)
+	return err
+}
+
+// tellStore makes an event of the first failure and of the first success after it.
+func (c *Controller) tellStore(err error) {
+	switch failing := c.saver.failing; {
+	case err != nil && !failing:
+		c.journal.Add(Event{Type: "store", Message: "state could not be saved, trying again: " + err.Error()})
+	case err == nil && failing:
+		c.journal.Add(Event{Type: "store", Message: "state is saved again"})
+	}
+	c.saver.failing = err != nil
+}
+
+// snapshot is what is to be kept. c.mu is held.
+func (c *Controller) snapshot() savedState {
+	state := savedState{Schema: schema, SavedAt: time.Now().UTC(), Services: make(map[string]savedService, len(c.ordered))}
+	if c.ordered == nil { // nothing adopted yet: what was read stays
+		maps.Copy(state.Services, c.saved)
+	}
+	for _, s := range c.ordered {
+		state.Services[s.name] = s.snapshot()
+	}
+	c.weighed = false
+	return state
+}
+
+func (s *service) snapshot() savedService {
+	w := s.live
+	if s.pending != nil && s.pending.weights != nil {
+		w = *s.pending.weights
+	}
+	out := savedService{Declared: s.hash, Stable: w.Stable, Weights: maps.Clone(w.BP),
+		By: w.By, Reason: w.Reason, At: w.At, Versions: map[string]savedVersion{}}
+	for _, m := range s.guard.members {
+		v := savedVersion{State: m.state, Home: m.home, Cause: m.cause, Level: m.level, Last: m.tripped}
+		if s.pending != nil && s.pending.version == m.name {
+			v = savedVersion{State: s.pending.state, Home: s.pending.state}
+		} else if watch := s.version(m.name); watch != nil {
+			v.Judge = watch.evidence()
+			if v.Judge != nil {
+				v.Judged = watch.judged
+			}
+		}
+		if v.worth() {
+			out.Versions[m.name] = v
+		}
+	}
+	return out
+}
+
+// worth reports whether v says anything.
+func (v savedVersion) worth() bool {
+	return v.State != config.Active || v.Home != config.Active || v.Level != 0 || !v.Last.IsZero() || v.Judge != nil
+}
+
+// saveEvidence asks for a save if only evidence has changed since the last.
+func (c *Controller) saveEvidence() {
+	c.mu.Lock()
+	due := c.weighed
+	c.mu.Unlock()
+	if due {
+		c.saver.kick()
+	}
+}

@@ -1,0 +1,232 @@
+package rollout
+
+import (
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+const (
+	leastHang   = time.Second // no request is overdue earlier
+	mostHang    = time.Minute // how far back requests in flight are known
+	hangFactor  = 3           // times the p99
+	leastSample = 20          // answers in the last minute that a p99 needs
+	mostBound   = 0.1         // failure rate that a bound alone may excuse
+)
+
+// tick is the fast look: only at services that had traffic in the last second
+// or have a version tripped.
+func (c *Controller) tick(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.ordered {
+		if !s.busy && !s.held {
+			continue
+		}
+		if s.busy {
+			c.findHangs(s, now)
+			c.askChecks(s, now)
+		}
+		if s.held {
+			c.followProbes(s, now)
+			c.step(s, input{at: now, what: clockTick}, facts{})
+		}
+	}
+}
+
+// block closes a second of evidence in each service with traffic. A service
+// without any costs a comparison of counters for each version.
+func (c *Controller) block(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.ordered {
+		if s.busy = s.moved(); s.busy {
+			c.weigh(s, now)
+		}
+		if s.busy || s.cfg.Health != nil {
+			c.askChecks(s, now)
+		}
+	}
+}
+
+// moved reports whether any version had traffic since the last block, or has
+// requests in flight.
+func (s *service) moved() bool {
+	for _, w := range s.versions {
+		if _, all := w.now(); all.Started != w.all.Started || all.Finished() != w.all.Finished() || all.InFlight() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// weigh puts the second that ends now to the judges, and acts on what they say.
+func (c *Controller) weigh(s *service, now time.Time) {
+	s.refresh(c.traffic)
+	blocks := make([]analysis.Block, len(s.versions))
+	var stable analysis.Counts
+	for i, w := range s.versions {
+		split, all := w.now()
+		w.last = split.Sub(w.split).Counts()
+		blocks[i] = analysis.Block{At: now, Canary: w.last, CanaryAll: all.Sub(w.all).Counts()}
+		w.split, w.all = split, all
+		w.observe()
+		if w.arm.Stable {
+			stable = w.last
+		}
+	}
+	c.reconcile(s, now)
+	for i, w := range s.versions {
+		b := blocks[i]
+		if w.arm.Stable {
+			b.Canary = analysis.Counts{}
+		} else {
+			b.Stable = stable
+		}
+		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
+			continue
+		}
+		w.verdict = w.judge.Add(b)
+		w.weighed, c.weighed = true, true
+		c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
+	}
+	s.tolerate(stable)
+}
+
+// tolerate tells the trips what stable's failure rate is, as the judges know it
+// (with less than a tenth of the traffic on stable: a bound from when it had more).
+// A bound that stands on little is no excuse: beyond what stable does now it
+// counts up to mostBound.
+func (s *service) tolerate(stable analysis.Counts) {
+	s.rate.Add(stable)
+	most := max(mostBound, s.rate.Value())
+	for _, w := range s.versions {
+		if !w.arm.Stable {
+			w.arm.Trip.SetBaseline(min(w.judge.Baseline(), most))
+		}
+	}
+}
+
+// reconcile finds trips and recoveries whose notice was lost: the data plane
+// drops notices rather than wait.
+func (c *Controller) reconcile(s *service, now time.Time) {
+	for _, w := range s.versions {
+		m := s.guard.member(w.arm.Version)
+		if m == nil {
+			continue
+		}
+		in := input{at: now, version: m.name}
+		switch {
+		case w.arm.Cut && (m.state == config.Active || m.state == config.Draining):
+			in.what, in.environment = inlineTrip, s.stableAsBad(w)
+		case !w.arm.Cut && m.state == config.Tripped:
+			in.what = recovery
+		default:
+			continue
+		}
+		c.step(s, in, facts{trip: w.arm.Trip.Evidence()})
+	}
+}
+
+// stableAsBad reports whether stable failed lately at half the rate of w or
+// more: then whatever happened is not the version's fault.
+func (s *service) stableAsBad(w *watched) bool {
+	stable := s.stable()
+	if w == nil || stable == nil || stable == w {
+		return false
+	}
+	is, was := stable.lately(), w.lately()
+	const enough = 5 // attempts on stable that say anything
+	return is.Requests >= enough && is.Rate() >= stableAlarm && is.Rate() >= was.Rate()/2
+}
+
+// findHangs feeds requests in flight for far too long to the trips, so that a
+// version that answers nothing is cut before its timeouts.
+func (c *Controller) findHangs(s *service, now time.Time) {
+	if s.guard.tripOff {
+		return
+	}
+	stable := s.stable()
+	ns := analysis.Now()
+	for _, w := range s.versions {
+		m := s.guard.member(w.arm.Version)
+		if w == stable || m == nil || m.state != config.Active && m.state != config.Draining || w.arm.Split.InFlightOlder(ns, leastHang) == 0 {
+			continue
+		}
+		age, known := overdueAfter(stable, w)
+		if !known || !w.arm.Trip.Hanging(w.arm.Split, ns, age, w.arm.Trip.Baseline()) {
+			continue
+		}
+		in := input{at: now, what: overdueTrip, version: m.name, environment: s.stableAsBad(w) || hangsToo(stable, w, ns, age)}
+		c.step(s, in, facts{trip: w.arm.Trip.Evidence(), age: age})
+		if s.guard.member(m.name).state != config.Tripped {
+			w.arm.Trip.Reset(w.arm.Split) // an alarm that cuts nothing must not be the last
+		}
+	}
+}
+
+// overdueAfter is the age at which a request counts as hanging: three times
+// the p99 of the good answers of the last minute, stable's or the version's own,
+// whichever is longer. It is unknown where neither has answered enough.
+func overdueAfter(stable, w *watched) (age time.Duration, known bool) {
+	for _, v := range []*watched{stable, w} {
+		if v == nil {
+			continue
+		}
+		if p99, n := v.p99(); n >= leastSample {
+			age, known = max(age, hangFactor*p99), true
+		}
+	}
+	return min(max(age, leastHang), mostHang), known
+}
+
+// hangsToo reports whether stable has as large a share of its requests hanging.
+func hangsToo(stable, w *watched, ns int64, age time.Duration) bool {
+	if stable == nil {
+		return false
+	}
+	part := func(v *watched) float64 {
+		old := float64(v.arm.Split.InFlightOlder(ns, age))
+		return old / max(old+float64(v.lately().Requests), 1)
+	}
+	is := part(stable)
+	return is >= stableAlarm && is >= part(w)/2
+}
+
+// askChecks tells the guard what the active checks say, where there are any.
+func (c *Controller) askChecks(s *service, now time.Time) {
+	if c.usable == nil || s.cfg.Health == nil {
+		return
+	}
+	for _, w := range s.versions {
+		down := !c.usable(s.name, w.arm.Version)
+		if !down && !w.down {
+			continue
+		}
+		w.down = down
+		in := input{at: now, what: healthUp, version: w.arm.Version}
+		if down {
+			in.what = healthDown
+		}
+		c.step(s, in, facts{})
+	}
+}
+
+// followProbes notices where probing finds nothing to probe with.
+func (c *Controller) followProbes(s *service, now time.Time) {
+	for i := range s.guard.members {
+		m := s.guard.members[i]
+		w := s.version(m.name)
+		if m.state != config.Tripped || !m.probing || w == nil {
+			continue
+		}
+		if n := w.requests(); n != w.probes {
+			w.probes, w.probedAt = n, now
+			continue
+		}
+		if now.Sub(w.probedAt) >= s.guard.coolFor(0) {
+			c.step(s, input{at: now, what: probeSilent, version: m.name}, facts{})
+		}
+	}
+}
