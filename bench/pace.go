@@ -21,22 +21,23 @@ func pace(ctx context.Context, begin time.Time, rate float64, due chan<- time.Ti
 	end, limited := ctx.Deadline()
 	for n := uint64(0); ; n++ {
 		at := moment(n)
-		if limited && !at.Before(end) || !await(ctx, at) {
+		if limited && !at.Before(end) {
 			return n
 		}
-		select {
-		case due <- at:
-		case <-ctx.Done():
-			if now := time.Now(); !limited || now.Before(end) {
-				end = now
+		if await(ctx, at) {
+			select {
+			case due <- at:
+				continue
+			case <-ctx.Done():
 			}
-			for n++; moment(n).Before(end); n++ { // came while nobody took any
-			}
-			return n
 		}
-		if ctx.Err() != nil {
-			return n + 1
+		if now := time.Now(); !limited || now.Before(end) {
+			end = now
 		}
+		for moment(n).Before(end) { // came while nobody took any
+			n++
+		}
+		return n
 	}
 }
 
