@@ -2,9 +2,13 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/rollout"
 )
 
 // The description and the routes say the same, both ways.
@@ -76,5 +80,35 @@ func TestOpenAPIReferences(t *testing.T) {
 	}
 	for ref := range used {
 		t.Errorf("%s leads nowhere", ref)
+	}
+}
+
+// What the schemas name is what the answers hold, both ways.
+func TestOpenAPISchemasMatchTheAnswers(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]any
+			}
+		}
+	}
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for schema, of := range map[string]any{
+		"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Counts": countsView{}, "Endpoint": endpointView{},
+		"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
+	} {
+		var fields []string
+		for f := range reflect.TypeOf(of).Fields() {
+			if tag := f.Tag.Get("json"); tag != "" {
+				name, _, _ := strings.Cut(tag, ",")
+				fields = append(fields, name)
+			}
+		}
+		slices.Sort(fields)
+		if described := slices.Sorted(maps.Keys(doc.Components.Schemas[schema].Properties)); !slices.Equal(described, fields) {
+			t.Errorf("%s: described %v, answered %v", schema, described, fields)
+		}
 	}
 }

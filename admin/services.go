@@ -52,12 +52,21 @@ type versionView struct {
 
 // evidenceView is where the verdict about a version stands.
 type evidenceView struct {
-	Standing  string  `json:"standing"`
-	M         float64 `json:"m"`     // evidence now
-	Bound     float64 `json:"bound"` // M that condemns
-	Metric    string  `json:"metric,omitempty"`
-	Threshold string  `json:"threshold,omitempty"`
-	Summary   string  `json:"summary,omitempty"`
+	Standing  string     `json:"standing"`
+	M         float64    `json:"m"`     // evidence now
+	Bound     float64    `json:"bound"` // M that condemns
+	Metric    string     `json:"metric,omitempty"`
+	Threshold string     `json:"threshold,omitempty"`
+	Since     time.Time  `json:"since,omitzero"` // most likely change, from which the counts are
+	Canary    countsView `json:"canary"`
+	Stable    countsView `json:"stable"`
+	Effect    float64    `json:"effect"` // the ratio (or rate) that explains it best
+	Summary   string     `json:"summary,omitempty"`
+}
+
+type countsView struct {
+	Requests uint64 `json:"requests"`
+	Failed   uint64 `json:"failed"`
 }
 
 type endpointView struct {
@@ -164,8 +173,9 @@ func endpointsOf(svc *router.Service, index int) []endpointView {
 
 func evidenceOf(v analysis.Verdict) evidenceView {
 	return evidenceView{
-		Standing: standings[v.Standing], M: finite(v.Evidence), Bound: finite(v.Bound),
-		Metric: v.Metric, Threshold: v.Threshold, Summary: v.Summary,
+		Standing: v.Standing.String(), M: finite(v.Evidence), Bound: finite(v.Bound),
+		Metric: v.Metric, Threshold: v.Threshold, Since: v.Since.UTC(),
+		Canary: countsView(v.Canary), Stable: countsView(v.Stable), Effect: finite(v.Effect), Summary: v.Summary,
 	}
 }
 
@@ -188,12 +198,6 @@ func summary(svc *router.Service, w config.Weights) string {
 		}
 	}
 	return b.String()
-}
-
-// standings are where evidence can stand, in the API's words.
-var standings = [...]string{
-	analysis.Inconclusive: "inconclusive", analysis.Suspicious: "suspicious",
-	analysis.Environment: "environment", analysis.Breach: "breach",
 }
 
 // milliseconds keeps microseconds.
