@@ -35,7 +35,7 @@ func (c *Check) run(ctx context.Context, e *Endpoint, timeout time.Duration) err
 	if err != nil {
 		return err
 	}
-	defer func() { _ = l.tcp.Close() }()
+	defer l.shut()
 	// Interrupts reading and writing when the time is over, or the prober ends.
 	stop := context.AfterFunc(ctx, func() { _ = l.tcp.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

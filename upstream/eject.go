@@ -166,9 +166,6 @@ func decayed(word, ms uint64) uint64 {
 		return v
 	}
 	halves, rest := (ms-then)/penaltyHalf, (ms-then)%penaltyHalf
-	if halves >= penaltyBits {
-		return 0
-	}
 	v >>= halves
 	v -= v * rest / (2 * penaltyHalf)
 	if v < penaltyLeft {

@@ -32,6 +32,7 @@ func TestJSONExpectations(t *testing.T) {
 		{"array", map[string]any{"a": []any{1, map[string]any{"b": "c"}}}, `{"a":[1,{"b":"c","d":0}]}`, ""},
 		{"array length", map[string]any{"a": []any{1}}, `{"a":[1,2]}`, "json a"},
 		{"array element", map[string]any{"a": []any{1, 2}}, `{"a":[1,3]}`, "json a[1]"},
+		{"value of no JSON kind", map[string]any{"a": []string{"x"}}, `{"a":["x"]}`, "json a"},
 		{"no object", map[string]any{"a": 1}, `[1]`, "json"},
 		{"no json", map[string]any{"a": 1}, `<html>`, "body is not JSON"},
 		{"trailing", map[string]any{"a": 1}, `{"a":1} x`, "body is not JSON"},

@@ -10,8 +10,8 @@ import (
 // idle is an endpoint's stack of idle connections: the last one used is the
 // first one used again, so that those not needed grow old and are closed. It is
 // sharded as soon as there are processors to fight over a lock: a connection goes
-// back to its own shard, a caller starts at any and goes on to the others. The zero value is
-// ready; shards are allocated by the first push.
+// back to its own shard, a caller starts at any and goes on to the others. The
+// zero value is ready; shards are allocated by the first push.
 type idle struct {
 	shards atomic.Pointer[[]shard]
 }

@@ -174,6 +174,8 @@ func TestCheckFailures(t *testing.T) {
 	}{
 		{"good", ok, ""},
 		{"interim answers are not final", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ok, ""},
+		{"interim answers only", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20), "interim answers without end"},
+		{"switches protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "status 101, want 200"},
 		{"until close", "HTTP/1.0 200 OK\r\n\r\n{\"a\":1}", ""},
 		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n", ""},
 		{"short body", "HTTP/1.1 200 OK\r\nContent-Length: 70\r\n\r\n{\"a\":1}", "unexpected EOF"},

@@ -53,6 +53,11 @@ func TestNameIsLookedUpAtFirstUse(t *testing.T) {
 	if p.Usable() {
 		t.Error("usable although no address is known")
 	}
+	r.set(nil)
+	p.tryNext = 0
+	if _, err := p.Pick(nil); !errors.Is(err, ErrNoEndpoint) || p.Usable() {
+		t.Errorf("an answer without addresses: got %v, usable %v", err, p.Usable())
+	}
 	r.set(nil, "10.0.0.2", "10.0.0.1", "10.0.0.2")
 	p.tryNext = 0
 	pick(t, p, nil)
