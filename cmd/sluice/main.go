@@ -1,5 +1,90 @@
 // Command sluice is a reverse proxy that splits traffic between versions of a
-// service and cuts a bad one off by itself.
+// service, measures each version inline and cuts a bad one off by itself. This
+// package parses flags, wires the parts and maps signals; nothing else wires.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build (-ldflags "-X main.version=…").
+var version = "dev"
+
+// Exit codes of the contract.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errUsage marks a wrong call: exit code 2.
+var errUsage = errors.New("usage")
+
+// errSilent marks a failure that has already been told: exit code 1.
+var errSilent = errors.New("failed")
+
+func main() {
+	os.Exit(execute(context.Background(), os.Args[1:]))
+}
+
+func execute(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errSilent):
+		return exitFailed
+	}
+	fmt.Fprintf(os.Stderr, "sluice: %v\n", err)
+	if errors.Is(err, errUsage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sluice",
+		Short:         "split traffic between versions of a service, and cut a bad one off",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.Join(cmd.Help(), nil)
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		newRunCommand(), newValidateCommand(), newDemoCommand(),
+		newStatusCommand(), newWeightsCommand(), newEventsCommand(),
+		newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
+	)
+	return root
+}
+
+// noArgs refuses positional arguments as wrong usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %s takes no argument, got %q (see sluice --help)", errUsage, cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// someArgs asks for between min and max positional arguments; max < 0: any number.
+func someArgs(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return fmt.Errorf("%w: want %s", errUsage, cmd.UseLine())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/admin"
+	"sluice/config"
+	"sluice/proxy"
+	"sluice/rollout"
+	"sluice/router"
+	"sluice/upstream"
+)
+
+// app is one running sluice: every part, and how they hang together.
+type app struct {
+	logger     *slog.Logger
+	config     atomic.Pointer[config.Config]
+	watcher    *config.Watcher // nil: nobody watches the file
+	live       *router.Live
+	controller *rollout.Controller
+	proxy      *proxy.Server
+	admin      *admin.Server
+	adminHost  adminHost
+	prober     *upstream.Prober
+	accessLog  *proxy.AccessLog
+	certs      certificateSet
+
+	reloading sync.Mutex // one reload at a time
+	reloads   reloadCount
+	draining  atomic.Bool
+}
+
+// reloadCount is what the metrics tell of reloads.
+type reloadCount struct {
+	failed    atomic.Bool // the last one
+	successes atomic.Uint64
+	failures  atomic.Uint64
+}
+
+// newApp builds every part for cfg and opens the sockets, but serves nothing yet.
+func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
+	a := &app{logger: logger, live: router.NewLive(), certs: certificateSet{logger: logger}}
+	var err error
+	if a.accessLog, err = proxy.OpenAccessLog(accessLogOptions(cfg.AccessLog, logger)); err != nil {
+		return nil, fmt.Errorf("access_log: %w", err)
+	}
+	a.prober = upstream.NewProber(a.endpointChanged)
+	a.controller, err = rollout.New(rollout.Options{
+		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	a.proxy, err = proxy.New(proxy.Options{Live: a.live, AccessLog: a.accessLog, Logger: logger})
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	a.admin, err = admin.New(admin.Options{
+		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady,
+		Reloads: a.reloadFigures, Collectors: collectors(a.proxy), BuildVersion: version, Logger: logger,
+	})
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	if err := a.apply(cfg); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// close gives back what an app holds that never ran.
+func (a *app) close() {
+	a.adminHost.close()
+	a.controller.Close()
+	if a.proxy != nil {
+		a.proxy.Close()
+	}
+}
+
+// apply brings cfg into force: validate → build → one swap → retire what left.
+// An error leaves everything as it was.
+func (a *app) apply(cfg *config.Config) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	certs, listeners, err := a.certs.build(cfg)
+	if err != nil {
+		return err
+	}
+	old := a.live.Load()
+	err = a.controller.Reload(cfg, func(fresh map[string]config.Weights) error {
+		table, err := router.Build(cfg, old, fresh)
+		if err != nil {
+			return err
+		}
+		commitAdmin, err := a.adminHost.prepare(cfg.Admin)
+		if err != nil {
+			return err
+		}
+		if err := a.proxy.Listen(listeners); err != nil {
+			commitAdmin(false)
+			return err
+		}
+		commitAdmin(true)
+		a.proxy.Configure(settings(cfg))
+		a.live.Store(table)
+		a.config.Store(cfg)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.certs.adopt(certs)
+	if a.watcher != nil {
+		a.watcher.WatchAlso(cfg.Files()...)
+	}
+	pools := a.live.Load().Pools()
+	a.prober.Watch(pools)
+	for _, p := range old.Pools() {
+		p.Retire(pools)
+	}
+	return nil
+}
+
+// reload reads the file, and those that it names, again. A bad file changes nothing.
+func (a *app) reload(path string) {
+	a.certs.refresh()
+	cfg, err := config.Load(path)
+	if err == nil {
+		err = a.apply(cfg)
+	}
+	if err != nil {
+		a.reloads.failed.Store(true)
+		a.reloads.failures.Add(1)
+		logFaults(a.logger, "reload refused, the old configuration stays", err)
+		a.controller.Journal().Add(rollout.Event{Type: "reload", Message: "reload refused: " + firstLine(err)})
+		return
+	}
+	a.reloads.failed.Store(false)
+	a.reloads.successes.Add(1)
+	a.logger.Info("configuration reloaded", "config", path, "config_version", cfg.Version, "services", len(cfg.Services))
+	a.controller.Journal().Add(rollout.Event{Type: "reload", Message: "configuration " + cfg.Version + " is in force"})
+	logInactive(a.logger, cfg)
+}
+
+func (a *app) reloadFigures() admin.Reloads {
+	return admin.Reloads{LastOK: !a.reloads.failed.Load(), Successes: a.reloads.successes.Load(), Failures: a.reloads.failures.Load()}
+}
+
+// notReady says why the process should get no new traffic; nothing means ready.
+func (a *app) notReady() []string {
+	if a.draining.Load() {
+		return []string{"draining"}
+	}
+	if a.config.Load() == nil {
+		return []string{"no configuration yet"}
+	}
+	return nil
+}
+
+// usable tells the controller whether any endpoint of a version passes its checks.
+func (a *app) usable(service, version string) bool {
+	s := a.live.Load().Service(service)
+	if s == nil {
+		return true
+	}
+	for i, v := range s.Versions {
+		if v.Name == version {
+			return s.Pools[i].Usable()
+		}
+	}
+	return true
+}
+
+func (a *app) endpointChanged(c upstream.Change) {
+	state := "unhealthy"
+	switch {
+	case c.Healthy && !c.Ejected:
+		state = "healthy"
+	case c.Ejected:
+		state = "ejected"
+	}
+	a.logger.Warn("endpoint changed", "service", c.Service, "version", c.Version, "endpoint", c.Endpoint,
+		"state", state, "reason", c.Reason, "last", c.Last)
+	a.controller.Journal().Add(rollout.Event{
+		Type: "endpoint", Service: c.Service, Version: c.Version,
+		Message: c.Endpoint + " is " + state + ": " + c.Reason,
+		Fields:  map[string]any{"endpoint": c.Endpoint, "state": state, "last": c.Last},
+	})
+}
+
+// run serves until ctx ends, then drains and stops the parts in order: the
+// proxy before what it depends on, the admin listener last.
+func (a *app) run(ctx context.Context) error {
+	background := context.WithoutCancel(ctx)
+	var parts lifetimes
+	parts.start(background, "admin", a.serveAdmin)
+	parts.start(background, "access log", a.accessLog.Run)
+	parts.start(background, "prober", a.prober.Run)
+	parts.start(background, "controller", a.controller.Run)
+	parts.start(background, "proxy", a.proxy.Run)
+	cause := parts.wait(ctx)
+	if cause == nil {
+		a.drain(background)
+	}
+	return errors.Join(cause, parts.stop())
+}
+
+// drain lets clients finish: /readyz turns 503, the delay gives load balancers
+// time to see it, then the listeners close and what is in flight ends.
+func (a *app) drain(ctx context.Context) {
+	d := a.config.Load().Drain
+	a.draining.Store(true)
+	a.logger.Info("draining", "delay", d.Delay, "timeout", d.Timeout)
+	time.Sleep(d.Delay)
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	if err := a.proxy.Drain(ctx); err != nil {
+		a.logger.Warn("drain cut short", "error", err)
+	}
+}
+
+func firstLine(err error) string {
+	var faults config.Faults
+	if errors.As(err, &faults) && len(faults) > 0 {
+		if len(faults) > 1 {
+			return fmt.Sprintf("%v (and %d more)", faults[0], len(faults)-1)
+		}
+		return faults[0].Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"sluice/proxy"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// proxyCollector exports the data plane's own counters at scrape time.
+type proxyCollector struct {
+	proxy       *proxy.Server
+	connections *prometheus.Desc
+	mirrors     *prometheus.Desc
+	refused     *prometheus.Desc
+	unrouted    *prometheus.Desc
+	dropped     *prometheus.Desc
+	tunnels     *prometheus.Desc
+}
+
+func collectors(p *proxy.Server) []prometheus.Collector {
+	desc := func(name, text string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, text, labels, nil)
+	}
+	return []prometheus.Collector{&proxyCollector{
+		proxy:       p,
+		connections: desc("sluice_connections", "Client connections open now.", "listener"),
+		mirrors:     desc("sluice_mirror_requests_total", "Mirrored copies by result.", "service", "version", "result"),
+		refused:     desc("sluice_refused_requests_total", "Requests refused before routing, by reason.", "reason"),
+		unrouted:    desc("sluice_unrouted_requests_total", "Requests that no route matched."),
+		dropped:     desc("sluice_access_log_dropped_total", "Access-log lines dropped because the writer was behind."),
+		tunnels:     desc("sluice_tunnels", "Upgraded connections open now."),
+	}}
+}
+
+// Describe implements prometheus.Collector.
+func (c *proxyCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.connections, c.mirrors, c.refused, c.unrouted, c.dropped, c.tunnels} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *proxyCollector) Collect(out chan<- prometheus.Metric) {
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, kind, value, labels...)
+	}
+	stats := c.proxy.Stats()
+	for listener, n := range stats.Connections {
+		send(c.connections, prometheus.GaugeValue, float64(n), listener)
+	}
+	for _, m := range stats.Mirrors {
+		send(c.mirrors, prometheus.CounterValue, float64(m.Count), m.Service, m.Version, m.Result)
+	}
+	for reason, n := range stats.Refused {
+		send(c.refused, prometheus.CounterValue, float64(n), reason)
+	}
+	send(c.unrouted, prometheus.CounterValue, float64(stats.Unrouted))
+	send(c.dropped, prometheus.CounterValue, float64(stats.LogDropped))
+	send(c.tunnels, prometheus.GaugeValue, float64(stats.Tunnels))
+}
