@@ -167,10 +167,11 @@ func (m *mirrors) Run(ctx context.Context) error {
 }
 
 func (m *mirrors) work(ctx context.Context) {
+	w := &mirrorWorker{mirrors: m}
 	for {
 		select {
 		case c := <-m.queue:
-			m.count(c.to, c.service, m.send(ctx, c))
+			m.count(c.to, c.service, w.send(ctx, c))
 			m.done(c)
 		case <-ctx.Done():
 			return

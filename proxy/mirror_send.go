@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"time"
 
 	"sluice/upstream"
@@ -15,8 +14,16 @@ import (
 // connection can be used again; a longer one costs the connection.
 const mirrorAnswerBytes = 64 << 10
 
+// mirrorWorker is what one goroutine needs to read answers.
+type mirrorWorker struct {
+	mirrors *mirrors
+	src     source
+	head    answerHead
+	body    body
+}
+
 // send sends one copy, reads the answer and throws it away.
-func (m *mirrors) send(run context.Context, c *mirrorCopy) (result string) {
+func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) {
 	timeout := c.to.Timeout
 	if timeout <= 0 {
 		timeout = mirrorTimeout
@@ -25,12 +32,12 @@ func (m *mirrors) send(run context.Context, c *mirrorCopy) (result string) {
 	defer cancel()
 	e, err := c.to.Pool.Pick(nil)
 	if err != nil {
-		m.report(c, "", err)
+		w.mirrors.report(c, "", err)
 		return mirrorFailed
 	}
-	status, stale, err := c.attempt(ctx, e, false)
+	status, stale, err := w.attempt(ctx, c, e, false)
 	if stale && repeatable(c.method()) {
-		status, _, err = c.attempt(ctx, e, true)
+		status, _, err = w.attempt(ctx, c, e, true)
 	}
 	switch {
 	case err == nil:
@@ -43,7 +50,7 @@ func (m *mirrors) send(run context.Context, c *mirrorCopy) (result string) {
 	// What the endpoint does to a copy it would do to a request: its own health
 	// may count it. The version's record does not.
 	e.Done(!errors.Is(err, upstream.ErrOverLimit))
-	m.report(c, e.Addr(), err)
+	w.mirrors.report(c, e.Addr(), err)
 	if ctx.Err() != nil {
 		return mirrorTimedOut
 	}
@@ -52,7 +59,7 @@ func (m *mirrors) send(run context.Context, c *mirrorCopy) (result string) {
 
 // attempt sends the copy over one connection. stale reports that a reused
 // connection ended before a byte of an answer came.
-func (c *mirrorCopy) attempt(ctx context.Context, e *upstream.Endpoint, fresh bool) (status int, stale bool, err error) {
+func (w *mirrorWorker) attempt(ctx context.Context, c *mirrorCopy, e *upstream.Endpoint, fresh bool) (status int, stale bool, err error) {
 	conn, err := c.to.Pool.Conn(ctx, e, fresh)
 	if err != nil {
 		return 0, false, err
@@ -63,7 +70,7 @@ func (c *mirrorCopy) attempt(ctx context.Context, e *upstream.Endpoint, fresh bo
 		return 0, conn.Reused, err
 	}
 	stop := context.AfterFunc(ctx, conn.Discard)
-	status, whole, begun, err := c.exchange(conn)
+	status, whole, begun, err := w.exchange(c, conn)
 	// If stop comes too late, Discard runs or will: the connection must not be given back.
 	if stop() && err == nil && whole {
 		conn.Release()
@@ -73,36 +80,55 @@ func (c *mirrorCopy) attempt(ctx context.Context, e *upstream.Endpoint, fresh bo
 
 // exchange reports whether an answer had begun, and whether it was read whole
 // and the connection may carry another.
-func (c *mirrorCopy) exchange(conn *upstream.Conn) (status int, whole, begun bool, err error) {
-	br := conn.Reader
+func (w *mirrorWorker) exchange(c *mirrorCopy, conn *upstream.Conn) (status int, whole, begun bool, err error) {
 	if _, err := conn.Write(c.message); err != nil {
 		return 0, false, false, err
 	}
-	if _, err := br.Peek(1); err != nil {
+	if _, err := conn.Reader.Peek(1); err != nil {
 		return 0, false, false, err
 	}
-	status, whole, err = readMirrorAnswer(br, string(c.method()))
+	status, whole, err = w.read(conn.Reader, string(c.method()) == "HEAD")
 	return status, whole, true, err
 }
 
-// readMirrorAnswer reads interim answers and the final one, up to
-// mirrorAnswerBytes of its body.
-func readMirrorAnswer(br *bufio.Reader, method string) (status int, whole bool, err error) {
-	request := &http.Request{Method: method}
-	for {
-		answer, err := http.ReadResponse(br, request)
+// read reads interim answers and the final one, up to mirrorAnswerBytes of its body.
+func (w *mirrorWorker) read(br *bufio.Reader, isHead bool) (status int, whole bool, err error) {
+	w.src = source{br: br} // no phases: what ends the copy's time discards the connection
+	for range maxInterim + 1 {
+		head, err := w.src.headEnd()
 		if err != nil {
 			return 0, false, err
 		}
-		if answer.StatusCode == http.StatusSwitchingProtocols {
-			return answer.StatusCode, false, nil
+		if r := parseAnswer(head, &w.head); r != nil {
+			return 0, false, r
 		}
-		if answer.StatusCode < 200 {
-			continue
+		if w.head.status == 101 {
+			return 101, false, nil
 		}
-		n, err := io.Copy(io.Discard, io.LimitReader(answer.Body, mirrorAnswerBytes+1))
-		return answer.StatusCode, err == nil && n <= mirrorAnswerBytes && !answer.Close, err
+		w.src.skip(len(head))
+		if !w.head.interim() {
+			whole, err := w.discard(w.head.framing(isHead), w.head.contentLength)
+			return w.head.status, whole && w.head.reusable(), err
+		}
 	}
+	return 0, false, errInterim
+}
+
+// errInterim says that a target sends 1xx answers without end.
+var errInterim = errors.New("too many interim answers")
+
+// discard reads a body up to mirrorAnswerBytes and reports whether it ended
+// there, and not with the connection.
+func (w *mirrorWorker) discard(kind framing, length int64) (whole bool, err error) {
+	w.body.start(&w.src, kind, length)
+	for w.body.total <= mirrorAnswerBytes {
+		if _, err := w.body.next(); err == io.EOF {
+			return kind != closeBody, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // report logs a failure, one a minute: the counts tell the rest.

@@ -147,6 +147,9 @@ func TestMirrorAnswers(t *testing.T) {
 		{"more than framed", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200", "sent", 2},
 		{"switching", "GET", "HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "sent", 2},
 		{"no HTTP", "GET", "SSH-2.0-x\r\n\r\n", "failed", 2},
+		{"cut short", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "failed", 2},
+		{"interim without end", "GET", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim+1), "failed", 2},
+		{"head too long", "GET", "HTTP/1.1 200 OK\r\nA: " + long, "failed", 2},
 		{"lengths differ", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "failed", 2},
 	}
 	for _, tt := range tests {
@@ -358,5 +361,19 @@ func TestMirrorConcurrent(t *testing.T) {
 	sent, dropped := mirrorCount(m, "sent"), mirrorCount(m, "dropped_in_flight")
 	if sent+dropped != callers*each || b.Requests() != sent {
 		t.Errorf("%+v, %d received, want %d in all", m.counts(), b.Requests(), callers*each)
+	}
+}
+
+// What a copy costs the request that it is made of.
+func BenchmarkMirrorOffer(b *testing.B) {
+	m := newMirrors(mirrorLimits{}, nil)
+	rt := &router.Mirror{Version: &router.Version{Name: "v2"}}
+	head := []byte("GET /x?y=1 HTTP/1.1\r\nHost: shop\r\nUser-Agent: " + strings.Repeat("x", 500) + "\r\n\r\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		m.offer(rt, "shop", head, nil)
+		c := <-m.queue
+		m.count(c.to, c.service, mirrorSent)
+		m.done(c)
 	}
 }
