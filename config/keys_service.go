@@ -193,7 +193,7 @@ func retriesKind() kind[Retries] {
 }
 
 func retryCause() kind[string] {
-	return text("connect_error, reset, timeout or a status from 400 to 599", `^(connect_error|reset|timeout|[45]\d\d)$`, func(s string) error {
+	k := text("connect_error, reset, timeout or a status from 400 to 599", `^(connect_error|reset|timeout|[45]\d\d)$`, func(s string) error {
 		if slices.Contains([]string{"connect_error", "reset", "timeout"}, s) {
 			return nil
 		}
@@ -202,6 +202,11 @@ func retryCause() kind[string] {
 		}
 		return nil
 	})
+	k.schema = schema{"anyOf": []any{
+		schema{"type": "string", "pattern": k.schema["pattern"]},
+		schema{"type": "integer", "minimum": 400, "maximum": 599},
+	}}
+	return k
 }
 
 func defaultLimits() Limits { return Limits{ConnectionsPerVersion: 4096, PendingPerVersion: 1024} }

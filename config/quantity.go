@@ -26,7 +26,12 @@ func duration(least time.Duration) kind[time.Duration] {
 		}
 		return v, nil
 	}, func(v time.Duration) any { return formatDuration(v) },
-		schema{"type": []any{"string", "integer"}, "pattern": `^(0|(\+?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$|` + reference})
+		orZero(`^(0|\+?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$|`+reference))
+}
+
+// orZero is a text of that pattern, or a bare 0: the one number that needs no unit.
+func orZero(pattern string) schema {
+	return schema{"anyOf": []any{schema{"type": "string", "pattern": pattern}, schema{"enum": []any{0}}}}
 }
 
 // formatDuration prints 90m as 1h30m, not as 1h30m0s.
@@ -170,5 +175,5 @@ func share() kind[float64] {
 		micro, err := percentOf(s)
 		return float64(micro) / wholeMicro, err
 	}, func(v float64) any { return string(showPercent(int64(v*wholeMicro+0.5))) + "%" },
-		schema{"type": []any{"string", "integer"}, "pattern": `^(0|\d+(\.\d+)?%)$|` + reference})
+		orZero(`^(0|\d+(\.\d+)?%)$|`+reference))
 }

@@ -108,9 +108,12 @@ func choice[T ~string](words ...string) kind[T] {
 	if len(words) == 2 {
 		want = words[0] + " or " + words[1]
 	}
-	enum := make([]any, len(words))
-	for i, w := range words {
-		enum[i] = w
+	var enum []any
+	for _, w := range words {
+		enum = append(enum, w)
+		if jsonNumber(w) { // 1.2 without quotes is a number to an editor
+			enum = append(enum, json.Number(w))
+		}
 	}
 	k := kind[T]{schema: schema{"anyOf": []any{schema{"enum": enum}, schema{"type": "string", "pattern": reference}}}}
 	k.read = func(d *decoder, n *node, path string, dst *T) {

@@ -28,7 +28,8 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
 // MarshalJSON masks it.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
 
-// MarshalText masks it, also as a key of a JSON object.
+// MarshalText masks it. As a key of a Go map a secret cannot hide from
+// encoding/json, which takes texts for keys as they are: never make it one.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
 // MarshalYAML masks it.
