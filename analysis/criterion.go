@@ -28,12 +28,9 @@ type criterion struct {
 	limit     float64 // absolute limit; 0: relative to stable
 	r0, d0    float64 // relative: the healthy bound, for when stable is thin
 
-	Canary  detector   `json:"canary"`
-	Guard   burstGuard `json:"guard"`
-	Stable  detector   `json:"stable"`  // absolute: stable against the same limit
-	Excused bool       `json:"excused"` // stable is as bad
-
-	weighed bool // the last block moved the canary's evidence
+	Canary  detector `json:"canary"`
+	Stable  detector `json:"stable"`  // absolute: stable against the same limit
+	Excused bool     `json:"excused"` // stable is as bad
 }
 
 // step is one block with what was decided about it before it was looked at.
@@ -42,6 +39,8 @@ type step struct {
 	starting float64 // mass that starts with it
 	least    float64 // mass that starts with any block that has traffic of the canary
 	thin     float64 // bound on stable's rate to use, as stable has next to no traffic; 0: it has enough
+	limit    float64 // the burst guard's ln C
+	bound    float64 // the judge's
 }
 
 func criteria(o JudgeOptions) []criterion {
@@ -70,12 +69,11 @@ func criteria(o JudgeOptions) []criterion {
 }
 
 // add weighs one block.
-func (c *criterion) add(s *step, bound float64) {
-	limit := c.Guard.limit(bound, s.least)
-	most := 10 * grid * bound / c.share
+func (c *criterion) add(s *step) {
+	most := 10 * grid * s.bound / c.share
 	c.Canary.start(s.starting)
 	if c.limit > 0 {
-		c.weighed = c.Canary.add(c.bets, s.At, s.CanaryAll, s.Stable, true, limit, most)
+		c.Canary.add(c.bets, s.At, s.CanaryAll, s.Stable, true, s.limit, most)
 		if s.Stable.Requests > 0 {
 			c.Stable.start(stableMass)
 		}
@@ -87,7 +85,7 @@ func (c *criterion) add(s *step, bound float64) {
 	if p0 := c.r0*s.thin + c.d0; s.thin > 0 && p0 < tripCeiling {
 		b, alone = absoluteBets{p0}, true
 	}
-	c.weighed = c.Canary.add(b, s.At, s.Canary, s.Stable, alone, limit, most)
+	c.Canary.add(b, s.At, s.Canary, s.Stable, alone, s.limit, most)
 }
 
 // excuse decides whether stable is over the absolute limit too. When it no longer

@@ -2,37 +2,16 @@ package analysis
 
 import "math"
 
-// burstGuard caps what one block can add to the evidence, so that a burst of
-// failures on one side that touches at most m blocks can't condemn by itself: its
-// requests are not independent (judgement 2.7). The cap is a share of the way from the
-// lowest evidence of the last m+1 blocks to the bound, ln C = ln(bound/lowest)/(m+½). It
-// is known before the block, and only lowers L, so the evidence stays valid. A fault that
-// adds the same in each block is never held up: the cap lags behind by m+1 such steps.
-// Blocks are those that the criterion has weighed: while it waits for a request of the
-// other side, the cap waits too.
-type burstGuard struct {
-	Recent []float64 `json:"recent"` // the judge's evidence after the last m+1 blocks, oldest first
-}
-
-func newBurstGuard(m int, evidence float64) burstGuard {
-	g := burstGuard{Recent: make([]float64, m+1)}
-	for i := range g.Recent {
-		g.Recent[i] = evidence
-	}
-	return g
-}
-
-// limit is ln C for the coming block, w being what starts in one.
-func (g *burstGuard) limit(bound, w float64) float64 {
-	lowest := math.Inf(1)
-	for _, m := range g.Recent {
-		lowest = math.Min(lowest, m)
-	}
-	lowest = math.Max(lowest, w)
-	return math.Max(0, math.Log(bound/lowest)) / (float64(len(g.Recent)) - 0.5)
-}
-
-func (g *burstGuard) note(evidence float64) {
-	copy(g.Recent, g.Recent[1:])
-	g.Recent[len(g.Recent)-1] = evidence
-}
+// burstGuard is ln C, the most that one block can add to the logarithm of the
+// evidence: a burst of failures on one side is not made of independent requests, so
+// m blocks of it must not lead from 1 to the bound (judgement 2.7). Being a constant it
+// only lowers L, so the evidence stays valid.
+//
+// Measured on 200 hours with 3 s bursts (30 % of requests, one in ten minutes on each of ten
+// pods, one of them the canary, not aligned to blocks), m = 4: none condemned with the
+// standing budget, one in a rollout; with 5 s bursts 5 and 28. A cap that follows the evidence
+// down, so that a version that dies late is condemned as soon as one that dies at
+// once, was tried and condemned 20 to 190 of the 200. The price of the constant: with the
+// standing budget a version that dies late is condemned after 16 s (rollout: 11)
+// instead of 5. The trip has cut it long before.
+func burstGuard(bound float64, m int) float64 { return math.Log(bound) / float64(m) }

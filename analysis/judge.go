@@ -37,6 +37,7 @@ type Judge struct {
 	options  JudgeOptions
 	mass     startMass
 	bound    float64 // evidence that condemns
+	limit    float64 // burst guard's
 	criteria []criterion
 	blocks   int64   // with traffic of the canary
 	rest     float64 // mass not yet started
@@ -58,9 +59,7 @@ func NewJudge(o JudgeOptions) *Judge {
 	for i := range j.criteria {
 		j.criteria[i].Canary.start(j.mass.first)
 	}
-	for i := range j.criteria {
-		j.criteria[i].Guard = newBurstGuard(o.Guard, j.evidence())
-	}
+	j.limit = burstGuard(j.bound, o.Guard)
 	return j
 }
 
@@ -78,20 +77,14 @@ type Block struct {
 // of the canary costs nothing of the budget.
 func (j *Judge) Add(b Block) Verdict {
 	j.last = b.At
-	s := step{Block: b, thin: j.baseline.add(b, j.boundAlpha()), least: j.mass.at(j.blocks)}
+	s := step{Block: b, thin: j.baseline.add(b, j.boundAlpha()), least: j.mass.at(j.blocks), limit: j.limit, bound: j.bound}
 	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 {
 		s.starting = s.least
 		j.blocks++
 		j.rest = math.Max(0, j.rest-s.starting)
 	}
 	for i := range j.criteria {
-		j.criteria[i].add(&s, j.bound)
-	}
-	m := j.evidence()
-	for i := range j.criteria {
-		if c := &j.criteria[i]; c.weighed {
-			c.Guard.note(m)
-		}
+		j.criteria[i].add(&s)
 	}
 	return j.Verdict()
 }

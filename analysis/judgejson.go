@@ -44,11 +44,10 @@ func (j *Judge) UnmarshalJSON(data []byte) error {
 	}
 	for i := range n.criteria {
 		c, from := &n.criteria[i], &k.Criteria[i]
-		if !sound(from.Canary.Mass[:]...) || !sound(from.Stable.Mass[:]...) || !sound(from.Guard.Recent...) ||
-			len(from.Guard.Recent) != len(c.Guard.Recent) {
+		if !sound(from.Canary.Mass[:]...) || !sound(from.Stable.Mass[:]...) {
 			return fmt.Errorf("evidence: impossible figures for %q", c.threshold)
 		}
-		c.Canary, c.Stable, c.Excused, c.Guard = from.Canary, from.Stable, from.Excused, from.Guard
+		c.Canary, c.Stable, c.Excused = from.Canary, from.Stable, from.Excused
 	}
 	n.blocks, n.rest, n.last, n.baseline = k.Blocks, k.Rest, k.Last, k.Baseline
 	*j = *n

@@ -1,0 +1,489 @@
+package analysis
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var day = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// traffic makes blocks of rps requests of which weight go to the canary.
+type traffic struct {
+	rng    *rand.Rand
+	rps    int
+	weight float64
+}
+
+// binomial jumps from success to success, so that its cost is the number of these.
+func (tr traffic) binomial(n int, p float64) (k uint64) {
+	if p >= 1 {
+		return uint64(n)
+	}
+	if p <= 0 {
+		return 0
+	}
+	c := math.Log1p(-p)
+	for i := 0; ; i++ {
+		i += int(math.Log(1-tr.rng.Float64()) / c)
+		if i >= n {
+			return k
+		}
+		k++
+	}
+}
+
+func (tr traffic) block(t int, pc, pb float64) Block {
+	nc := int(tr.binomial(tr.rps, tr.weight))
+	b := Block{
+		At:     day.Add(time.Duration(t) * time.Second),
+		Canary: Counts{uint64(nc), tr.binomial(nc, pc)},
+		Stable: Counts{uint64(tr.rps - nc), tr.binomial(tr.rps-nc, pb)},
+	}
+	b.CanaryAll = b.Canary
+	return b
+}
+
+func seeded(seed uint64, rps int, weight float64) traffic {
+	return traffic{rand.New(rand.NewPCG(seed, 99)), rps, weight}
+}
+
+// breachAfter is how many blocks after onset the judge condemned; 0: not within n.
+// pc and pb hold from onset, pb alone before.
+func breachAfter(j *Judge, tr traffic, onset, n int, pc, pb float64) int {
+	for t := range onset {
+		if j.Add(tr.block(t, pb, pb)).Standing == Breach {
+			return -1
+		}
+	}
+	for t := range n {
+		if j.Add(tr.block(onset+t, pc, pb)).Standing == Breach {
+			return t + 1
+		}
+	}
+	return 0
+}
+
+var (
+	standing = JudgeOptions{Relative: []float64{1.5}}
+	both     = JudgeOptions{Relative: []float64{1.5}, Absolute: []float64{0.05}}
+	rollout  = JudgeOptions{Relative: []float64{1.5}, Alpha: 0.01, Horizon: time.Hour}
+)
+
+func TestZeroJudgeLooksForNothing(t *testing.T) {
+	j := NewJudge(JudgeOptions{})
+	for range 100 {
+		if v := j.Add(Block{At: day, Canary: Counts{100, 100}, CanaryAll: Counts{100, 100}, Stable: Counts{100, 0}}); v.Standing != Inconclusive {
+			t.Fatalf("%+v", v)
+		}
+	}
+}
+
+func TestDeadCanaryIsCondemned(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		o     JudgeOptions
+		onset int
+		most  int // blocks; see burstGuard for why late ones take longer
+	}{
+		{"standing, from the start", standing, 0, 5},
+		{"two criteria, from the start", both, 0, 5},
+		{"rollout, from the start", rollout, 0, 5},
+		{"standing, after ten minutes", standing, 600, 16},
+		{"rollout, after ten minutes", rollout, 600, 12},
+	} {
+		for seed := range uint64(20) {
+			got := breachAfter(NewJudge(tt.o), seeded(seed, 1000, 0.05), tt.onset, 30, 1, 0.001)
+			if got < 5 || got > tt.most {
+				t.Errorf("%s, seed %d: condemned after %d s, want 5 to %d", tt.name, seed, got, tt.most)
+			}
+		}
+	}
+}
+
+func TestOnePercentMoreErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		o      JudgeOptions
+		onset  int
+		median int
+	}{
+		{"rollout, from the start", rollout, 0, 20},
+		{"standing, from the start", standing, 0, 20},
+		{"standing, after ten minutes", standing, 600, 60},
+	} {
+		var all []int
+		for seed := range uint64(60) {
+			got := breachAfter(NewJudge(tt.o), seeded(seed, 1000, 0.05), tt.onset, 300, 0.011, 0.001)
+			if got < 1 {
+				t.Fatalf("%s, seed %d: %d", tt.name, seed, got)
+			}
+			all = append(all, got)
+		}
+		slices.Sort(all)
+		median, p95 := all[30], all[57]
+		t.Logf("%s: median %d s, p95 %d s", tt.name, median, p95)
+		if median > tt.median || p95 > 3*tt.median {
+			t.Errorf("%s: median %d s, p95 %d s, want at most %d and %d", tt.name, median, p95, tt.median, 3*tt.median)
+		}
+	}
+}
+
+func TestOneRequestASecondIsNotBlind(t *testing.T) {
+	for _, o := range []JudgeOptions{standing, rollout} {
+		var all []int
+		for seed := range uint64(30) {
+			got := breachAfter(NewJudge(o), seeded(seed, 1, 0.05), 0, 3600, 1, 0.001)
+			if got < 1 {
+				t.Fatalf("seed %d: a dead canary at 1 rps was not found in an hour", seed)
+			}
+			all = append(all, got)
+		}
+		slices.Sort(all)
+		t.Logf("alpha %g: median %d s, worst %d s", o.Alpha, all[15], all[29])
+		if all[15] > 240 {
+			t.Errorf("alpha %g: median %d s, want at most 240", o.Alpha, all[15])
+		}
+	}
+}
+
+// Healthy canaries: none is condemned in the hours simulated here. The bound is a
+// theorem (startmass.go); this guards against mistakes in carrying it out.
+func TestHealthyCanaryIsNotCondemned(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		rps    int
+		weight float64
+		pb, pc float64
+		runs   int
+	}{
+		{"0.1 %, 1000 rps", 1000, 0.05, 0.001, 0.001, 6},
+		{"0.5 %, 100 rps", 100, 0.25, 0.005, 0.005, 10},
+		{"0.5 %, 10 rps", 10, 0.25, 0.005, 0.005, 10},
+		{"0.5 %, 1 rps", 1, 0.5, 0.005, 0.005, 20},
+		{"both 2 %", 1000, 0.1, 0.02, 0.02, 2},
+		{"on the bound", 1000, 0.25, 0.005, 0.0055, 2},
+		{"no errors", 1000, 0.05, 0, 0, 1},
+		{"little stable", 100, 0.95, 0.005, 0.005, 6},
+	} {
+		for _, o := range []JudgeOptions{both, rollout} {
+			for seed := range uint64(tt.runs) {
+				if got := breachAfter(NewJudge(o), seeded(seed, tt.rps, tt.weight), 0, 3600, tt.pc, tt.pb); got != 0 {
+					t.Errorf("%s, alpha %g, seed %d: condemned after %d s", tt.name, o.Alpha, seed, got)
+				}
+			}
+		}
+	}
+}
+
+// Half an hour at 1 % errors on both sides, 1000 rps, through trip and judge.
+func TestHalfAnHourOfHealthyTraffic(t *testing.T) {
+	var canary, stable Recorder
+	var trip Trip
+	trip.Against(&stable)
+	j := NewJudge(both)
+	rng := rand.New(rand.NewPCG(41, 42))
+	var seenCanary, seenStable Counts
+	worst := Inconclusive
+	for s := range 1800 {
+		for range 1000 {
+			if rng.Float64() >= 0.1 {
+				attempts(rng, new(Trip), &stable, 1, 0.01, 1)
+			} else if attempts(rng, &trip, &canary, 1, 0.01, trip.Baseline()) > 0 {
+				t.Fatalf("tripped in second %d: %+v", s, trip.Evidence())
+			}
+		}
+		c, b := canary.counts(), stable.counts()
+		block := Block{At: day.Add(time.Duration(s) * time.Second), Canary: c.Sub(seenCanary), Stable: b.Sub(seenStable)}
+		block.CanaryAll = block.Canary
+		seenCanary, seenStable = c, b
+		v := j.Add(block)
+		trip.SetBaseline(j.Baseline())
+		worst = max(worst, v.Standing)
+		if v.Standing == Breach || v.Standing == Environment {
+			t.Fatalf("second %d: %s", s, v.Summary)
+		}
+	}
+	if seenCanary.Failed < 1500 || seenCanary.Failed > 2100 {
+		t.Errorf("the canary failed %d times, want about 1,800", seenCanary.Failed)
+	}
+}
+
+// A burst of failures on one side that touches four blocks may trip the canary; it does
+// not condemn it.
+func TestBurstDoesNotCondemn(t *testing.T) {
+	for _, o := range []JudgeOptions{standing, both, rollout} {
+		for _, p := range []float64{0.3, 1} {
+			for seed := range uint64(10) {
+				j := NewJudge(o)
+				tr := seeded(seed, 1000, 0.1)
+				for t0 := range 3000 {
+					pc := 0.001
+					if t0%600 < 4 {
+						pc = p
+					}
+					if v := j.Add(tr.block(t0, pc, 0.001)); v.Standing == Breach {
+						t.Fatalf("%+v, %g failing, seed %d: condemned at %d: %s", o, p, seed, t0, v.Summary)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCommonBurstsAreNobodysFault(t *testing.T) {
+	for _, o := range []JudgeOptions{standing, rollout} {
+		for seed := range uint64(3) {
+			j := NewJudge(o)
+			tr := seeded(seed, 1000, 0.1)
+			for t0 := range 3600 {
+				p := 0.001
+				if t0%120 < 3 {
+					p = 0.3
+				}
+				if v := j.Add(tr.block(t0, p, p)); v.Standing == Breach {
+					t.Fatalf("alpha %g, seed %d: condemned at %d: %s", o.Alpha, seed, t0, v.Summary)
+				}
+			}
+		}
+	}
+}
+
+func TestStableAsBadIsEnvironment(t *testing.T) {
+	for _, weight := range []float64{0.05, 0.5, 0.85} {
+		j := NewJudge(both)
+		tr := seeded(6, 1000, weight)
+		seen := false
+		for t0 := range 600 {
+			p := 0.001
+			if t0 >= 300 && t0 < 400 {
+				p = 0.4
+			}
+			v := j.Add(tr.block(t0, p, p))
+			if v.Standing == Breach {
+				t.Fatalf("weight %g: condemned at %d: %s", weight, t0, v.Summary)
+			}
+			if v.Standing == Environment {
+				seen = true
+				if t0 < 300 || t0 > 420 || v.Threshold != "> 5%" || !strings.Contains(v.Summary, "stable is as bad") {
+					t.Fatalf("weight %g: at %d: %+v", weight, t0, v)
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("weight %g: the environment was never named", weight)
+		}
+		if got := breachAfter(j, tr, 0, 30, 0.4, 0.001); got < 1 {
+			t.Errorf("weight %g: a bad canary after a bad environment is not condemned", weight)
+		}
+	}
+}
+
+func TestAbsoluteCountsWhatRulesSend(t *testing.T) {
+	j := NewJudge(JudgeOptions{Absolute: []float64{0.05}})
+	v := Verdict{}
+	n := 0
+	for ; v.Standing != Breach && n < 60; n++ {
+		v = j.Add(Block{At: day.Add(time.Duration(n) * time.Second), CanaryAll: Counts{20, 8}, Stable: Counts{1000, 1}})
+	}
+	if v.Standing != Breach || n > 15 {
+		t.Fatalf("after %d blocks: %+v", n, v)
+	}
+	if v.Threshold != "> 5%" || v.Effect != 0.4 || v.Canary.Rate() != 0.4 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestStrictMakesTheRatioTheBound(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		strict bool
+		want   bool
+	}{{"default", false, true}, {"strict", true, false}} {
+		j := NewJudge(JudgeOptions{Relative: []float64{1.5}, Strict: tt.strict, Alpha: 0.01, Horizon: time.Hour})
+		got := breachAfter(j, seeded(8, 1000, 0.5), 0, 1800, 0.0148, 0.01) > 0
+		if got != tt.want {
+			t.Errorf("%s: 1.48 times stable's errors condemned: %v", tt.name, got)
+		}
+	}
+}
+
+// With next to no stable left, what it did before is compared with.
+func TestLittleStableTraffic(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pc   float64
+		want bool
+	}{{"healthy", 0.005, false}, {"ten times the errors", 0.05, true}} {
+		j := NewJudge(standing)
+		for t0 := range 1800 {
+			j.Add(seeded(uint64(t0), 100, 0.5).block(t0, 0.005, 0.005))
+		}
+		if b := j.Baseline(); b > 0.02 {
+			t.Errorf("%s: baseline %g with traffic on stable", tt.name, b)
+		}
+		tr := seeded(77, 100, 0.99)
+		for t0 := range 300 {
+			if v := j.Add(tr.block(1800+t0, 0.005, 0.005)); v.Standing == Breach {
+				t.Fatalf("%s: condemned when stable's share fell: %s", tt.name, v.Summary)
+			}
+		}
+		if b := j.Baseline(); b < 0.005 || b > 0.02 {
+			t.Errorf("%s: baseline %g from the bound, want a little over 0.005", tt.name, b)
+		}
+		got := breachAfter(j, tr, 0, 120, tt.pc, 0.005)
+		if (got > 0) != tt.want {
+			t.Errorf("%s: condemned after %d", tt.name, got)
+		}
+	}
+}
+
+func TestSuspicionComesBeforeProof(t *testing.T) {
+	j := NewJudge(rollout)
+	tr := seeded(9, 1000, 0.05)
+	var order []Standing
+	for t0 := range 120 {
+		v := j.Add(tr.block(t0, 0.011, 0.001))
+		if n := len(order); n == 0 || order[n-1] != v.Standing {
+			order = append(order, v.Standing)
+		}
+		if v.Standing == Breach {
+			break
+		}
+	}
+	if !slices.Equal(order, []Standing{Inconclusive, Suspicious, Breach}) {
+		t.Errorf("order of standings %v", order)
+	}
+}
+
+func TestVerdictExplainsItself(t *testing.T) {
+	j := NewJudge(both)
+	tr := seeded(10, 1000, 0.1)
+	for t0 := range 300 {
+		j.Add(tr.block(t0, 0.002, 0.002))
+	}
+	var v Verdict
+	for t0 := 300; t0 < 400 && v.Standing != Breach; t0++ {
+		v = j.Add(tr.block(t0, 0.04, 0.002))
+	}
+	if v.Standing != Breach || v.Metric != "error_rate" || v.Threshold != "> 1.5x stable" {
+		t.Fatalf("%+v", v)
+	}
+	if d := v.Since.Sub(day) / time.Second; d < 297 || d > 303 {
+		t.Errorf("change put at second %d, was 300", d)
+	}
+	if v.Effect < 8 || v.Effect > 60 || v.Canary.Requests == 0 || v.Stable.Requests < 5*v.Canary.Requests {
+		t.Errorf("effect %g on %+v against %+v", v.Effect, v.Canary, v.Stable)
+	}
+	for _, part := range []string{
+		"error_rate > 1.5x stable is proved", fmt.Sprintf("%d of %d", v.Canary.Failed, v.Canary.Requests),
+		fmt.Sprintf("stable %d of %d", v.Stable.Failed, v.Stable.Requests), "since 12:0", "of 100",
+	} {
+		if !strings.Contains(v.Summary, part) {
+			t.Errorf("%q does not say %q", v.Summary, part)
+		}
+	}
+	if again := j.Verdict(); again != v {
+		t.Errorf("Verdict differs from Add's: %+v", again)
+	}
+}
+
+func TestEvidenceSurvivesARestart(t *testing.T) {
+	for _, o := range []JudgeOptions{both, rollout, {Absolute: []float64{0.01, 0.1}, Guard: 2}} {
+		j := NewJudge(o)
+		tr := seeded(11, 3, 0.3)
+		step := func(t0 int, js ...*Judge) {
+			b := tr.block(t0, 0.02, 0.02)
+			var first Verdict
+			for i, j := range js {
+				v := j.Add(b)
+				if i == 0 {
+					first = v
+				} else if v != first {
+					t.Fatalf("block %d: %+v, want %+v", t0, v, first)
+				}
+			}
+		}
+		for t0 := range 500 {
+			step(t0, j)
+		}
+		data, err := json.Marshal(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := new(Judge)
+		if err := json.Unmarshal(data, back); err != nil {
+			t.Fatal(err)
+		}
+		if got := back.Options(); !slices.Equal(got.Relative, o.Relative) || !slices.Equal(got.Absolute, o.Absolute) || got.Alpha != o.Alpha {
+			t.Errorf("options %+v, want %+v", got, o)
+		}
+		for t0 := 500; t0 < 1500; t0++ {
+			step(t0, j, back)
+		}
+		if j.Baseline() != back.Baseline() {
+			t.Errorf("baseline %g, want %g", back.Baseline(), j.Baseline())
+		}
+	}
+}
+
+func TestDamagedEvidenceIsRefused(t *testing.T) {
+	good, err := json.Marshal(NewJudge(both))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, old, new string }{
+		{"no JSON", "{", ""},
+		{"another number of criteria", `"Absolute":[0.05]`, `"Absolute":[]`},
+		{"negative evidence", `"mass":[0.5`, `"mass":[-0.5`},
+		{"negative blocks", `"blocks":0`, `"blocks":-1`},
+		{"negative rest", `"rest":0`, `"rest":-1`},
+	} {
+		j := NewJudge(rollout)
+		bad := strings.Replace(string(good), tt.old, tt.new, 1)
+		if bad == string(good) {
+			t.Fatalf("%s: %q does not occur in %s", tt.name, tt.old, good)
+		}
+		if err := j.UnmarshalJSON([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", tt.name)
+		}
+		if j.Options().Alpha != rollout.Alpha {
+			t.Errorf("%s: changed by an error", tt.name)
+		}
+	}
+}
+
+func TestExtremeCountsGiveFiniteEvidence(t *testing.T) {
+	j := NewJudge(JudgeOptions{Relative: []float64{1.5, 0.5}, Absolute: []float64{0.001, 0.999}})
+	huge := Counts{1 << 40, 1 << 40}
+	for t0 := range 200 {
+		b := Block{At: day, Canary: huge, CanaryAll: huge, Stable: huge}
+		if t0%3 == 1 {
+			b.Canary.Failed, b.CanaryAll.Failed = 0, 0
+		}
+		if t0%3 == 2 {
+			b.Stable.Failed = 0
+		}
+		v := j.Add(b)
+		if !(v.Evidence >= 0) || math.IsInf(v.Evidence, 0) || math.IsNaN(v.Effect) || math.IsInf(v.Effect, 0) {
+			t.Fatalf("block %d: %+v", t0, v)
+		}
+	}
+	if _, err := json.Marshal(j); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkJudgeAdd(b *testing.B) {
+	j := NewJudge(both)
+	k := Block{At: day, Canary: Counts{100, 1}, CanaryAll: Counts{100, 1}, Stable: Counts{900, 9}}
+	b.ReportAllocs()
+	for b.Loop() {
+		j.Add(k)
+	}
+}
