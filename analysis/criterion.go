@@ -23,6 +23,7 @@ const (
 // criterion is one limit on the error rate with the evidence against it.
 type criterion struct {
 	threshold string
+	calm      string // what to say while it is inconclusive
 	share     float64
 	bets      bets
 	limit     float64 // absolute limit; 0: relative to stable
@@ -64,6 +65,7 @@ func criteria(o JudgeOptions) []criterion {
 	}
 	for i := range cs {
 		cs[i].share /= sum
+		cs[i].calm = "no proof that " + metricErrors + " " + cs[i].threshold
 	}
 	return cs
 }

@@ -12,6 +12,8 @@ type detector struct {
 	Mass    [grid]float64 `json:"mass"` // S_j: evidence for each alternative, over all starts so far
 	Runs    [grid]run     `json:"runs"` // only to explain
 	Pending pending       `json:"pending"`
+
+	l [grid]float64 // of the block being weighed; here so as not to allocate
 }
 
 // run follows one alternative since the change that speaks most for it: the score is
@@ -48,10 +50,9 @@ func (d *detector) add(b bets, at time.Time, canary, stable Counts, alone bool, 
 	if p.Canary.Requests == 0 || (p.Stable.Requests == 0 && !alone) {
 		return false
 	}
-	var l [grid]float64
-	b.weigh(p.Canary, p.Stable, &l)
+	b.weigh(p.Canary, p.Stable, &d.l)
 	for j := range d.Mass {
-		x := math.Min(l[j], limit)
+		x := math.Min(d.l[j], limit)
 		d.Mass[j] = math.Min(d.Mass[j]*math.Exp(x), most)
 		d.Runs[j].follow(p, x)
 	}

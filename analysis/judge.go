@@ -42,7 +42,6 @@ type Judge struct {
 	blocks   int64   // with traffic of the canary
 	rest     float64 // mass not yet started
 	baseline baseline
-	last     time.Time
 }
 
 // NewJudge makes a Judge with no evidence. Rates outside 0…1, and NaN, look for
@@ -76,7 +75,6 @@ type Block struct {
 // Add weighs one block and says where the evidence stands. A block without traffic
 // of the canary costs nothing of the budget.
 func (j *Judge) Add(b Block) Verdict {
-	j.last = b.At
 	s := step{Block: b, thin: j.baseline.add(b, j.boundAlpha()), least: j.mass.at(j.blocks), limit: j.limit, bound: j.bound}
 	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 {
 		s.starting = s.least

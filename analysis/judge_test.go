@@ -181,6 +181,23 @@ func TestHealthyCanaryIsNotCondemned(t *testing.T) {
 	}
 }
 
+// A large budget, on the very bound and without the burst guard, shows mistakes that
+// a small one hides: breaches must stay within it.
+func TestFalseBreachesStayWithinTheBudget(t *testing.T) {
+	const runs, alpha = 300, 0.2
+	o := JudgeOptions{Relative: []float64{1.5}, Absolute: []float64{0.02}, MinEffect: 0.01, Alpha: alpha, Horizon: 3 * time.Minute, Guard: 1}
+	condemned := 0
+	for seed := range uint64(runs) {
+		if breachAfter(NewJudge(o), seeded(seed, 100, 0.3), 0, 180, 0.02, 0.015) > 0 {
+			condemned++
+		}
+	}
+	t.Logf("%d of %d condemned, budget %g", condemned, runs, runs*alpha)
+	if condemned > runs*alpha || condemned == 0 {
+		t.Errorf("%d of %d condemned on the bound, want 1 to %g", condemned, runs, runs*alpha)
+	}
+}
+
 // Half an hour at 1 % errors on both sides, 1000 rps, through trip and judge.
 func TestHalfAnHourOfHealthyTraffic(t *testing.T) {
 	var canary, stable Recorder
@@ -476,6 +493,14 @@ func TestExtremeCountsGiveFiniteEvidence(t *testing.T) {
 	}
 	if _, err := json.Marshal(j); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestJudgingAHealthyVersionAllocatesNothing(t *testing.T) {
+	j := NewJudge(both)
+	k := Block{At: day, Canary: Counts{100, 1}, CanaryAll: Counts{100, 1}, Stable: Counts{900, 9}}
+	if n := testing.AllocsPerRun(100, func() { j.Add(k) }); n != 0 {
+		t.Errorf("Add allocates %v times", n)
 	}
 }
 

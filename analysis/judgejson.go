@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 )
 
 // kept is a Judge on disk. Criteria stand in the order of the options.
@@ -15,14 +14,13 @@ type kept struct {
 	Rest     float64      `json:"rest"`
 	Baseline baseline     `json:"baseline"`
 	Criteria []criterion  `json:"criteria"`
-	Last     time.Time    `json:"last"`
 }
 
 // MarshalJSON keeps the options and all evidence.
 func (j *Judge) MarshalJSON() ([]byte, error) {
 	return json.Marshal(kept{
 		Options: j.options, Blocks: j.blocks, Rest: j.rest,
-		Baseline: j.baseline, Criteria: j.criteria, Last: j.last,
+		Baseline: j.baseline, Criteria: j.criteria,
 	})
 }
 
@@ -49,7 +47,7 @@ func (j *Judge) UnmarshalJSON(data []byte) error {
 		}
 		c.Canary, c.Stable, c.Excused = from.Canary, from.Stable, from.Excused
 	}
-	n.blocks, n.rest, n.last, n.baseline = k.Blocks, k.Rest, k.Last, k.Baseline
+	n.blocks, n.rest, n.baseline = k.Blocks, k.Rest, k.Baseline
 	*j = *n
 	return nil
 }

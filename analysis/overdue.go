@@ -15,11 +15,12 @@ func (t *Trip) Overdue(recorder *Recorder, n uint64, p0 float64) bool {
 	now := Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.overdue(recorder, n, p0, now, second(now))
+	return t.overdue(recorder, n, p0, now, second(now), 0)
 }
 
 // Hanging feeds every request in flight for longer than age (1 s…60 s), each once:
-// call it about once a second with the same age. now is Now.
+// call it about once a second with the same age, with one recorder. now is Now. If as many
+// of stable's hang (see Against), nothing trips.
 func (t *Trip) Hanging(recorder *Recorder, now int64, age time.Duration, p0 float64) bool {
 	if age < time.Second || age > maxAge {
 		return false
@@ -28,17 +29,26 @@ func (t *Trip) Hanging(recorder *Recorder, now int64, age time.Duration, p0 floa
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from := max(second(now)-ringSeconds+1, t.counted.before)
-	return t.overdue(recorder, recorder.inFlight(from, before-1), p0, now, before)
+	var stable uint64
+	if p := t.stable.Load(); p != nil {
+		for _, r := range *p {
+			stable += r.InFlightOlder(now, age)
+		}
+	}
+	return t.overdue(recorder, recorder.inFlight(from, before-1), p0, now, before, stable)
 }
 
-func (t *Trip) overdue(recorder *Recorder, n uint64, p0 float64, now, before int64) bool {
+func (t *Trip) overdue(recorder *Recorder, n uint64, p0 float64, now, before int64, stable uint64) bool {
 	if t.alarmed || n == 0 {
 		return false
 	}
 	up, down := t.weigh(p0)
+	if up == 0 {
+		return false
+	}
 	t.fall(recorder, down)
 	t.counted.add(n, now, before)
-	return t.rise(n, up)
+	return t.rise(n, up, stable)
 }
 
 // counted are requests in flight that are in the evidence (or forgiven) already.
@@ -54,27 +64,16 @@ func (c *counted) add(n uint64, now, before int64) {
 	c.alive = now
 }
 
-// all marks everything in flight.
-func (c *counted) all(r *Recorder, now int64) {
-	if r == nil {
-		return
-	}
-	to := second(now)
-	if n := r.inFlight(to-ringSeconds+1, to); n > 0 {
-		c.add(n, now, to+1)
-	}
-}
-
 // settles reports whether the failure just recorded is taken for the end of a
 // counted request: it is if fewer of them are in flight than are unaccounted for.
 // Those that ended well in the meantime can make it swallow as many fresh
 // failures, but for no longer than a second after the last one was seen in flight.
-func (c *counted) settles(r *Recorder) bool {
-	if c.left == 0 || r == nil {
+func (c *counted) settles(inFlight func(now, before int64) uint64) bool {
+	if c.left == 0 {
 		return false
 	}
 	now := Now()
-	flying := r.inFlight(second(now)-ringSeconds+1, c.before-1)
+	flying := inFlight(now, c.before)
 	switch {
 	case flying > 0:
 		c.alive = now

@@ -175,8 +175,8 @@ func TestOutcomesAndClasses(t *testing.T) {
 		if h.Total(ClassOK) != tt.ok || h.Total(ClassClientError) != tt.client || h.Total(ClassFailed) != tt.wrong {
 			t.Errorf("outcome %d: latencies %d %d %d", tt.outcome, h.Total(ClassOK), h.Total(ClassClientError), h.Total(ClassFailed))
 		}
-		if c := r.counts(); c != n.Counts() {
-			t.Errorf("outcome %d: quick counts %+v, totals %+v", tt.outcome, c, n.Counts())
+		if c := r.counts(); c != n.Counts() || r.good() != c.good() {
+			t.Errorf("outcome %d: quick counts %+v and %d, totals %+v", tt.outcome, c, r.good(), n.Counts())
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // and how sure it is.
 func (v *Verdict) sentence(c *criterion) string {
 	if v.Standing == Inconclusive {
-		return "no proof that " + metricErrors + " " + c.threshold
+		return c.calm
 	}
 	var b strings.Builder
 	b.WriteString(metricErrors + " " + c.threshold)

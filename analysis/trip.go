@@ -86,11 +86,15 @@ func (t *Trip) Failure(recorder *Recorder, p0 float64) bool {
 		return false
 	}
 	up, down := t.weigh(p0)
-	t.fall(recorder, down)
-	if t.counted.settles(recorder) {
+	if up == 0 {
+		t.score, t.evidence = 0, Counts{}
 		return false
 	}
-	return t.rise(1, up)
+	t.fall(recorder, down)
+	if t.counted.settles(t.inFlight) {
+		return false
+	}
+	return t.rise(1, up, 0)
 }
 
 // weigh sets the two rates and returns what a failure adds and a success takes off.
@@ -138,26 +142,27 @@ func (t *Trip) successes(recorder *Recorder) (n uint64) {
 		if s.recorder == nil {
 			continue
 		}
-		good := s.recorder.counts().good()
+		good := s.recorder.good()
 		n += good - min(good, s.good)
 		s.good = good
 		known = known || s.recorder == recorder
 	}
 	if !known && recorder != nil {
 		t.seen[1] = t.seen[0]
-		t.seen[0] = reading{recorder, recorder.counts().good()}
+		t.seen[0] = reading{recorder, recorder.good()}
 	}
 	return n
 }
 
-// rise adds n failures to the score and decides.
-func (t *Trip) rise(n uint64, up float64) bool {
+// rise adds n failures to the score and decides. hanging is how many of stable's
+// requests are in flight for as long as the canary's that are counted as failures.
+func (t *Trip) rise(n uint64, up float64, hanging uint64) bool {
 	t.evidence = t.evidence.Add(Counts{Requests: n, Failed: n})
 	t.score += float64(n) * up
 	if t.score < tripAlarm {
 		return false
 	}
-	if t.shared() {
+	if t.shared(hanging) {
 		t.score, t.evidence = 0, Counts{}
 		t.others = t.comparison()
 		return false
@@ -168,14 +173,14 @@ func (t *Trip) rise(n uint64, up float64) bool {
 
 // shared reports whether the evidence would not do had stable's rate over the same
 // time been the tolerated one.
-func (t *Trip) shared() bool {
-	c := t.comparison().Sub(t.others)
+func (t *Trip) shared(hanging uint64) bool {
+	c := t.comparison().Sub(t.others).Add(Counts{Requests: hanging, Failed: hanging})
 	if c.Failed == 0 {
 		return false
 	}
 	p0 := math.Max(t.p0, float64(c.Failed)/float64(c.Requests+crowd))
 	up, down := likelihoods(p0, math.Min(tripFactor*p0, tripCeiling))
-	if math.IsInf(down, 1) {
+	if up == 0 {
 		return true
 	}
 	return float64(t.evidence.Failed)*up-float64(t.evidence.good())*down < tripAlarm
@@ -199,7 +204,20 @@ func (t *Trip) Reset(recorder *Recorder) {
 	t.successes(recorder)
 	t.others = t.comparison()
 	t.counted = counted{}
-	t.counted.all(recorder, Now())
+	now := Now()
+	if n := t.inFlight(now, second(now)+1); n > 0 {
+		t.counted.add(n, now, second(now)+1)
+	}
+}
+
+// inFlight counts the version's unfinished requests that started before a second.
+func (t *Trip) inFlight(now, before int64) (n uint64) {
+	for _, s := range t.seen {
+		if s.recorder != nil {
+			n += s.recorder.inFlight(second(now)-ringSeconds+1, before-1)
+		}
+	}
+	return n
 }
 
 // TripEvidence explains a trip.

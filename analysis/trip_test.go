@@ -266,6 +266,34 @@ func TestHangingVersionTripsBeforeItsTimeout(t *testing.T) {
 	}
 }
 
+func TestBothArmsHangingTripsNobody(t *testing.T) {
+	var trip Trip
+	var canary, stable Recorder
+	trip.Against(&stable)
+	now := Now() + 100*sec
+	for s := range int64(20) {
+		for range 3 {
+			canary.Start(0, now+s*sec)
+			stable.Start(0, now+s*sec)
+		}
+		if trip.Hanging(&canary, now+s*sec, 2*time.Second, 0.01) {
+			t.Fatalf("tripped after %d s although stable hangs too", s)
+		}
+	}
+}
+
+func TestTripIgnoresSuccessesBeforeItsFirstLook(t *testing.T) {
+	var trip Trip
+	var r Recorder
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 100 { // stable is dead: nothing to tell apart
+		attempts(rng, &trip, &r, 1, 1, 0.9)
+	}
+	if n := attempts(rng, &trip, &r, 50, 1, 0.01); n != 9 {
+		t.Errorf("after stable recovered: tripped after %d, want 9", n)
+	}
+}
+
 func TestOverdueIsNotCountedAgainWhenItTimesOut(t *testing.T) {
 	var trip Trip
 	var r Recorder
