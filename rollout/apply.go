@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/analysis"
+	"sluice/config"
 )
 
 // facts are what an input stands on, for the record.
@@ -39,11 +40,19 @@ func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 // effect changes the traffic. States are plain stores: nothing can delay them.
 func (c *Controller) effect(s *service, w *watched, a action) {
 	switch a.do {
-	case doCut, doRecut, doRestore:
+	case doRestore:
+		if !a.inline || a.state != config.Active { // the data plane knows nothing of an order to drain in between
+			c.setState(s, a)
+		}
+	case doCut:
 		if !a.inline {
 			c.setState(s, a)
 		}
-	case doUndo, doQuarantine, doState:
+	case doState:
+		if a.state != config.Tripped { // an order that waits for the end of a trip
+			c.setState(s, a)
+		}
+	case doUndo, doQuarantine:
 		c.setState(s, a)
 	case doProbe:
 		c.traffic.Probe(s.name, a.version)

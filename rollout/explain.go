@@ -21,6 +21,9 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 		d.Kind, d.Action = "restore", "restore"
 		d.Evidence["cut_for"] = a.cause
 	case doUndo:
+		if a.quiet {
+			return d, false
+		}
 		d.Kind, d.Action = "restore", "restore"
 		d.Evidence = tripEvidence(a, f)
 	case doQuarantine, doPause, doAlert:
@@ -49,6 +52,9 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		e.Fields = tripEvidence(a, f)
 		e.Fields["reason"] = a.cause
 	case doRestore, doUndo:
+		if a.quiet {
+			return e, false
+		}
 		e.Type = "restore"
 		e.Fields = map[string]any{"reason": a.cause}
 	case doQuarantine, doPause, doAlert:
@@ -93,7 +99,7 @@ func explain(s *service, in input, a action, f facts) string {
 		}
 		return v + " is back: there was no traffic to try it with, and its health checks pass"
 	case doUndo:
-		return fmt.Sprintf("%s was cut and given back at once: %s", v, undone(s, in, a))
+		return fmt.Sprintf("%s was cut and given back at once: %s", v, undone(a.topic))
 	case doQuarantine:
 		return fmt.Sprintf("%s quarantined: %s", v, explainVerdict(s, f.verdict))
 	case doPause, doAlert:
@@ -101,7 +107,10 @@ func explain(s *service, in input, a action, f facts) string {
 	case doNotice:
 		return explainNotice(s, in, a, f)
 	case doState:
-		return fmt.Sprintf("%s set to %s", v, a.state.String())
+		if a.state == config.Tripped {
+			return v + " stays tripped, and drains when it is back"
+		}
+		return fmt.Sprintf("%s set to %s", v, a.state)
 	}
 	return ""
 }
@@ -120,13 +129,13 @@ func explainCut(in input, a action, f facts) string {
 		a.version, e.Failures, e.Attempts, percent(e.P0), e.Score, e.Threshold, again)
 }
 
-func undone(s *service, in input, a action) string {
-	switch {
-	case a.version == s.guard.stable:
+func undone(topic string) string {
+	switch topic {
+	case topicStable:
 		return "stable is never cut"
-	case s.guard.tripOff:
+	case topicOff:
 		return "the trip is off"
-	case in.environment:
+	case topicEnvironment:
 		return "stable fails as much"
 	}
 	return "nothing else is usable"
@@ -147,6 +156,8 @@ func explainNotice(s *service, in input, a action, f facts) string {
 		return fmt.Sprintf("no endpoint of stable version %s passes its checks; it is not cut", a.version)
 	case topicLast:
 		return fmt.Sprintf("%s fails but is not cut: no other version of %s is usable", a.version, s.name)
+	case topicOff:
+		return fmt.Sprintf("%s fails but is not cut: the trip is off", a.version)
 	}
 	return a.topic
 }

@@ -102,15 +102,17 @@ const (
 	topicStable      = "stable breach" // stable fails; it is not cut
 	topicStableDown  = "stable down"   // no endpoint of stable passes its checks
 	topicLast        = "last usable"   // a bad version is not cut as nothing else is usable
+	topicOff         = "trip off"      // the file has switched the trip off
 )
 
 // action is one thing to do, in order.
 type action struct {
 	do      verb
 	version string
-	topic   string // of doNotice
+	topic   string // of doNotice and doUndo
 	cause   string // of doCut, doRecut
 	inline  bool   // the data plane did it already
+	quiet   bool   // of doUndo: told lately
 	state   config.State
 	until   time.Time
 }
@@ -257,6 +259,10 @@ func obey(g *guard, m *member, in input) []action {
 		return nil
 	}
 	held := m.state == config.Tripped || m.state == config.Quarantined
+	if m.state == config.Tripped && in.state == config.Draining {
+		m.home = config.Draining // it has no traffic now, and drains when it is back
+		return []action{{do: doState, version: m.name, state: config.Tripped}}
+	}
 	m.ordered = in.at
 	m.state, m.home = in.state, in.state
 	m.probing, m.cause, m.until = false, "", time.Time{}

@@ -95,7 +95,7 @@ func (j *Journal) Changed() <-chan struct{} {
 
 // log writes e with a constant phrase per type, so that logs can be counted.
 func (j *Journal) log(e Event) {
-	if j.logger == nil {
+	if j.logger == nil || phrase(e.Type) == "" {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)
@@ -122,6 +122,7 @@ func (j *Journal) log(e Event) {
 	j.logger.LogAttrs(context.Background(), level, phrase(e.Type), attrs...)
 }
 
+// phrase is "" for events of other packages, which log for themselves.
 func phrase(kind string) string {
 	switch kind {
 	case "weights":
@@ -136,12 +137,12 @@ func phrase(kind string) string {
 		return "verdict"
 	case "alert":
 		return "alert"
-	case "reload":
-		return "configuration adopted"
+	case "probe":
+		return "version probed"
 	case "store":
 		return "state store"
 	}
-	return "event"
+	return ""
 }
 
 // follow logs events as they come until stop is closed, and then the rest: who

@@ -39,8 +39,6 @@ func (c *Controller) Reload(cfg *config.Config, swap func(fresh map[string]confi
 		ordered = append(ordered, s)
 	}
 	c.services, c.ordered, c.saved = services, ordered, nil
-	c.journal.Add(Event{Type: "reload", Message: fmt.Sprintf("configuration %s in force, %d services", cfg.Version, len(ordered)),
-		Fields: map[string]any{"config_version": cfg.Version}})
 	c.saver.kick()
 	return nil
 }

@@ -13,19 +13,24 @@ func trip(g *guard, m *member, in input) []action {
 	if m.state != config.Active && m.state != config.Draining || in.at.Before(m.ordered) {
 		return nil
 	}
-	var undo []action
-	if inline {
-		undo = []action{{do: doUndo, version: m.name, state: m.state}}
-	}
+	topic := ""
 	switch {
 	case m.name == g.stable:
-		return append(undo, m.notice(in.at, topicStable)...)
+		topic = topicStable
 	case g.tripOff:
-		return undo
+		topic = topicOff
 	case in.environment:
-		return append(undo, m.notice(in.at, topicEnvironment)...)
+		topic = topicEnvironment
 	case !g.spare(m, true):
-		return append(undo, m.notice(in.at, topicLast)...)
+		topic = topicLast
+	}
+	if topic != "" {
+		told := m.notice(in.at, topic)
+		if inline {
+			undo := action{do: doUndo, version: m.name, state: m.state, topic: topic, quiet: len(told) == 0}
+			return append([]action{undo}, told...)
+		}
+		return told
 	}
 	cause := causeFailures
 	if !inline {

@@ -1,0 +1,225 @@
+package rollout
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+func quarantine(b *bench, version string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.step(b.services["shop"], input{at: time.Now(), what: judged, version: version, standing: analysis.Breach}, facts{})
+}
+
+func raise(b *bench, v1, v2 int) {
+	b.t.Helper()
+	if _, err := b.SetWeights(shopCommand, map[string]int{"v1": v1, "v2": v2}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestCanaryOfARolloutStartsAtZero(t *testing.T) {
+	s := shop(9000, 1000)
+	b := newBench(t, Options{}, s)
+	b.wantWeights(9000, 1000)
+	s.Rollout = &config.Rollout{Canary: "v2"}
+	b = newBench(t, Options{}, s)
+	b.wantWeights(10000, 0)
+	if d := b.Declared("shop"); d.BP["v2"] != 1000 || d.Stable != "v1" {
+		t.Errorf("declared is %+v", d)
+	}
+}
+
+func TestLiveWeightsSurviveAReload(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	raise(b, 6000, 4000)
+	s := shop(9000, 1000)
+	s.Timeouts.Connect = time.Second // anything but weights and stable
+	cfg := configOf(s)
+	if err := b.Reload(cfg, func(fresh map[string]config.Weights) error {
+		if len(fresh) != 0 {
+			t.Errorf("splits made anew: %v", fresh)
+		}
+		return b.lab.table(cfg)(fresh)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.wantWeights(6000, 4000)
+}
+
+func TestFileWinsWhenItsUnitChanges(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	raise(b, 6000, 4000)
+	quarantine(b, "v2")
+	b.load(shop(8000, 2000))
+	b.wantWeights(8000, 2000)
+	b.wantState("v2", config.Quarantined)
+	told := b.events("weights")
+	if last := told[len(told)-1]; last.By != "file" || !strings.Contains(last.Message, "v1=80 v2=20") {
+		t.Errorf("event is %+v", last)
+	}
+	if e := b.events("alert"); len(e) != 1 || !strings.Contains(e[0].Message, "stays quarantined") {
+		t.Errorf("alerts are %+v", e)
+	}
+}
+
+func TestRefusedSwapChangesNothing(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	refusal := errors.New("port taken")
+	if err := b.Reload(configOf(shop(5000, 5000)), func(map[string]config.Weights) error { return refusal }); !errors.Is(err, refusal) {
+		t.Fatalf("got %v", err)
+	}
+	b.wantWeights(9000, 1000)
+	if d := b.Declared("shop"); d.BP["v2"] != 1000 {
+		t.Errorf("declared is %+v, want the old", d)
+	}
+	b.load(shop(9000, 1000))
+	b.wantWeights(9000, 1000)
+}
+
+func TestCutDuringTheSwapHolds(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	cfg := configOf(shop(8000, 2000))
+	if err := b.Reload(cfg, func(fresh map[string]config.Weights) error {
+		quarantine(b, "v2") // the guard works while the table is built
+		if err := b.lab.table(cfg)(fresh); err != nil {
+			return err
+		}
+		b.lab.version("shop", "v2").state = config.Active // and the new table forgot it
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.wantState("v2", config.Quarantined)
+	b.wantWeights(8000, 2000)
+}
+
+func TestVersionsComeAndGo(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	quarantine(b, "v2")
+	s := shop(9000, 0)
+	s.Versions[1] = config.Version{Name: "v3", WeightBP: 1000}
+	b.load(s)
+	b.wantState("v3", config.Active)
+	if b.Stats("shop", "v2") != (VersionStats{}) {
+		t.Error("v2 is still known")
+	}
+	b.load(shop(9000, 1000))
+	b.wantState("v2", config.Active) // what left the file is forgotten
+}
+
+func TestStableIsNeverLeftTripped(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	b.lab.send("shop", "v2", 9, analysis.ServerError)
+	b.react(<-b.lab.cuts)
+	b.wantState("v2", config.Tripped)
+	s := shop(9000, 1000)
+	s.Stable = "v2"
+	b.load(s)
+	b.wantState("v2", config.Active)
+}
+
+func TestServiceIsNeverLeftWithoutAVersion(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	if _, err := b.SetState(shopCommand, "v1", config.Off); err != nil {
+		t.Fatal(err)
+	}
+	s := shop(10000, 0)
+	s.Versions = s.Versions[:1] // v2, the active one, leaves the file
+	b.load(s)
+	b.wantState("v1", config.Active)
+}
+
+func TestEverythingSurvivesARestart(t *testing.T) {
+	dir := t.TempDir()
+	var before analysis.Verdict
+	services := []config.Service{shop(9000, 1000)}
+	running(t, Options{StateDir: dir}, services, func(b *bench) {
+		for range 8 {
+			b.lab.send("shop", "v1", 900, analysis.Success)
+			b.lab.send("shop", "v2", 99, analysis.Success)
+			b.lab.send("shop", "v2", 1, analysis.ServerError)
+			time.Sleep(time.Second)
+		}
+		before = b.Verdict("shop", "v2")
+		raise(b, 6000, 4000)
+		b.lab.send("shop", "v2", 1000, analysis.ServerError)
+		settle()
+		b.wantState("v2", config.Tripped)
+	})
+	running(t, Options{StateDir: dir}, services, func(b *bench) {
+		b.wantWeights(6000, 4000)
+		b.wantState("v2", config.Tripped)
+		if after := b.Verdict("shop", "v2"); after.Evidence < before.Evidence || after.Standing != before.Standing {
+			t.Errorf("the evidence was %v and is %v", before, after)
+		}
+		if d := b.Decisions("shop"); len(d) != 1 || d[0].Kind != "trip" {
+			t.Errorf("decisions are %+v, want the trip", d)
+		}
+		time.Sleep(5500 * time.Millisecond) // its cooldown begins anew
+		if len(b.lab.probed) != 1 {
+			t.Errorf("probed %v, want v2 once", b.lab.probed)
+		}
+		quarantine(b, "v2")
+	})
+	services[0] = shop(5000, 5000) // and the file changes while nothing runs
+	running(t, Options{StateDir: dir}, services, func(b *bench) {
+		b.wantWeights(5000, 5000)
+		b.wantState("v2", config.Quarantined)
+	})
+}
+
+func TestCorruptStateIsKeptAside(t *testing.T) {
+	tests := []struct{ name, in string }{
+		{"no JSON", "{\"schema\":1,\"serv"},
+		{"empty", ""},
+		{"a later schema", `{"schema":99}`},
+		{"an unknown state", `{"schema":1,"services":{"shop":{"versions":{"v2":{"state":"exploded"}}}}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, stateFile), []byte(tt.in), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := shop(9000, 1000)
+			s.Rollout = &config.Rollout{Canary: "v2"}
+			b := newBench(t, Options{StateDir: dir}, s)
+			defer b.Close()
+			b.wantWeights(10000, 0)
+			aside, _ := filepath.Glob(filepath.Join(dir, stateFile+".corrupt-*"))
+			if len(aside) != 1 {
+				t.Fatalf("kept aside: %v", aside)
+			}
+			if raw, _ := os.ReadFile(aside[0]); string(raw) != tt.in {
+				t.Errorf("kept %q, want %q", raw, tt.in)
+			}
+			if e := b.events("alert"); len(e) != 1 {
+				t.Errorf("alerts are %+v", e)
+			}
+		})
+	}
+}
+
+func TestCriteriaOfTheFile(t *testing.T) {
+	s := shop(9000, 1000)
+	s.Guard.Breach = config.Criteria{
+		"error_rate":   {{Op: ">", Value: 0.05}, {Op: ">", Ratio: 1.5}, {Op: "<", Value: 0.2}},
+		"success_rate": {{Op: "<", Value: 0.95}},
+		"p99_latency":  {{Op: ">", Duration: time.Second}},
+	}
+	o := judgeOptions(&s, false)
+	if len(o.Relative) != 1 || o.Relative[0] != 1.5 || len(o.Absolute) != 2 || o.MinEffect != 0.001 {
+		t.Errorf("options are %+v", o)
+	}
+	if o := judgeOptions(&s, true); len(o.Relative) != 0 || len(o.Absolute) != 2 {
+		t.Errorf("for stable: %+v, want the absolute ones", o)
+	}
+}
