@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -227,7 +226,5 @@ func TestStateSurvivesKill(t *testing.T) {
 	p.kill()
 	corrupt(t, p)
 	p.start()
-	if !bytes.Contains([]byte(p.logs()), []byte("corrupt")) {
-		t.Errorf("the log says nothing of the corrupt state:\n%s", tail(p.logs(), 2000))
-	}
+	p.until("the corrupt state told", func() bool { return strings.Contains(p.logs(), "corrupt") })
 }
