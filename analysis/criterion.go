@@ -1,6 +1,9 @@
 package analysis
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Shares of the budget, relative to each other; those of the criteria that a
 // judge has are made to sum to 1 (judgement 2.8). Latency and resets will join them.
@@ -26,7 +29,8 @@ type criterion struct {
 	calm      string // what to say while it is inconclusive
 	share     float64
 	bets      bets
-	limit     float64 // absolute limit; 0: relative to stable
+	relative  bool
+	limit     float64 // unless relative
 	r0, d0    float64 // relative: the healthy bound, for when stable is thin
 
 	Canary  detector `json:"canary"`
@@ -44,16 +48,24 @@ type step struct {
 	bound    float64 // the judge's
 }
 
+// criteria leaves out limits that nothing can break or that mean nothing: rates
+// outside 0…1 (1 excluded), ratios that are not positive and finite.
 func criteria(o JudgeOptions) []criterion {
 	var cs []criterion
 	for _, r := range o.Relative {
+		if !(r > 0) || math.IsInf(r, 1) {
+			continue
+		}
 		b := newRelativeBets(r, o.MinEffect, o.Strict)
 		cs = append(cs, criterion{
-			threshold: "> " + short(r) + "x stable", bets: b, r0: b.r0, d0: b.d0,
+			threshold: "> " + short(r) + "x stable", relative: true, bets: b, r0: b.r0, d0: b.d0,
 			share: shareRelativeErrors / float64(len(o.Relative)),
 		})
 	}
 	for _, p := range o.Absolute {
+		if !(p >= 0 && p < 1) {
+			continue
+		}
 		cs = append(cs, criterion{
 			threshold: "> " + short(p*100) + "%", bets: absoluteBets{p}, limit: p,
 			share: shareAbsoluteErrors / float64(len(o.Absolute)),
@@ -74,7 +86,7 @@ func criteria(o JudgeOptions) []criterion {
 func (c *criterion) add(s *step) {
 	most := 10 * grid * s.bound / c.share
 	c.Canary.start(s.starting)
-	if c.limit > 0 {
+	if !c.relative {
 		c.Canary.add(c.bets, s.At, s.CanaryAll, s.Stable, true, s.limit, most)
 		if s.Stable.Requests > 0 {
 			c.Stable.start(stableMass)

@@ -44,8 +44,8 @@ type Judge struct {
 	baseline baseline
 }
 
-// NewJudge makes a Judge with no evidence. Rates outside 0…1, and NaN, look for
-// nothing sensible; config refuses them.
+// NewJudge makes a Judge with no evidence. Limits that mean nothing (a ratio of 0, a
+// rate of 1) are left out; config refuses them with a reason.
 func NewJudge(o JudgeOptions) *Judge {
 	j := &Judge{options: o}
 	o = o.withDefaults()

@@ -84,6 +84,22 @@ func TestZeroJudgeLooksForNothing(t *testing.T) {
 	}
 }
 
+func TestLimitsThatMeanNothingAreLeftOut(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	j := NewJudge(JudgeOptions{Relative: []float64{0, -1, nan, inf, 1.5}, Absolute: []float64{1, -0.1, nan, inf, 2, 0}})
+	var kept []string
+	for _, c := range j.criteria {
+		kept = append(kept, c.threshold)
+	}
+	if want := []string{"> 1.5x stable", "> 0%"}; !slices.Equal(kept, want) {
+		t.Errorf("kept %q, want %q", kept, want)
+	}
+	b := Block{At: day, Canary: Counts{100, 0}, CanaryAll: Counts{100, 0}, Stable: Counts{100, 0}}
+	if v := j.Add(b); v.Standing != Inconclusive {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestDeadCanaryIsCondemned(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -473,6 +489,32 @@ func TestDamagedEvidenceIsRefused(t *testing.T) {
 			t.Errorf("%s: changed by an error", tt.name)
 		}
 	}
+}
+
+// Whatever a damaged file holds: an error, or a Judge that works.
+func FuzzEvidence(f *testing.F) {
+	j := NewJudge(both)
+	tr := seeded(12, 50, 0.3)
+	for t0 := range 20 {
+		j.Add(tr.block(t0, 0.1, 0.02))
+	}
+	good, err := json.Marshal(j)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"criteria":[{}],"options":{"Absolute":[0.5]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var j Judge
+		if j.UnmarshalJSON(data) != nil {
+			return
+		}
+		v := j.Add(Block{At: day, Canary: Counts{10, 1}, CanaryAll: Counts{10, 1}, Stable: Counts{90, 1}})
+		if math.IsNaN(v.Evidence) || math.IsInf(v.Evidence, 0) || math.IsNaN(v.Effect) || math.IsInf(v.Effect, 0) {
+			t.Errorf("%+v from %s", v, data)
+		}
+	})
 }
 
 func TestExtremeCountsGiveFiniteEvidence(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 )
 
 // kept is a Judge on disk. Criteria stand in the order of the options.
@@ -52,9 +51,12 @@ func (j *Judge) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// mostEvidence is far more than any Judge lets evidence grow to.
+const mostEvidence = 1e15
+
 func sound(xs ...float64) bool {
 	for _, x := range xs {
-		if !(x >= 0) || math.IsInf(x, 0) {
+		if !(x >= 0 && x <= mostEvidence) {
 			return false
 		}
 	}

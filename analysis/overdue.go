@@ -10,7 +10,8 @@ import "time"
 
 // Overdue feeds n requests in flight for far too long (a second at least), each
 // once. It reports whether the alarm is reached, like Failure. Their own failures
-// later are not counted again.
+// later are not counted again. Keeping to "each once" is the caller's part; Hanging does it
+// by itself. Use one or the other for a version.
 func (t *Trip) Overdue(recorder *Recorder, n uint64, p0 float64) bool {
 	now := Now()
 	t.mu.Lock()

@@ -8,7 +8,7 @@ import (
 
 // Recorder counts what became of the requests sent to one version. The zero
 // value is ready; it is a single pointer until the first request, and each shard
-// (10.7 KiB) is allocated when it is first used. Counters only grow: who wants a
+// (11 KiB) is allocated when it is first used. Counters only grow: who wants a
 // window subtracts two readings. Start and Record are wait-free, allocate
 // nothing once their shard exists and are safe for concurrent use. shard is any
 // number that the caller keeps stable (a connection's id); it is masked. Start

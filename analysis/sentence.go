@@ -22,7 +22,7 @@ func (v *Verdict) sentence(c *criterion) string {
 		b.WriteString(" is proved: ")
 	}
 	b.WriteString(of(v.Canary) + " failed, stable " + of(v.Stable))
-	if c.limit == 0 {
+	if c.relative {
 		b.WriteString(", " + strconv.FormatFloat(v.Effect, 'g', 3, 64) + "x")
 	}
 	b.WriteString(", since " + v.Since.UTC().Format("15:04:05") + " UTC; evidence " +

@@ -87,7 +87,7 @@ func (j *Judge) loudest() *criterion {
 func (c *criterion) effect(alternative int, r run) float64 {
 	switch b := c.bets.(type) {
 	case *relativeBets:
-		if r.Stable.Failed > 0 {
+		if r.Stable.Rate() > 0 {
 			return r.Canary.Rate() / r.Stable.Rate()
 		}
 		if r.Canary.Failed > 0 {
