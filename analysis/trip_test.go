@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // attempts feeds n attempts of which each fails with probability p; it returns how
@@ -244,44 +243,6 @@ func TestCanaryTripsOnceStableHasRecovered(t *testing.T) {
 	}
 }
 
-func TestHangingVersionTripsBeforeItsTimeout(t *testing.T) {
-	var trip Trip
-	var r Recorder
-	now := Now() + 100*sec
-	alarm := 0
-	for s := range int64(8) { // three requests a second that never end
-		for range 3 {
-			r.Start(0, now+s*sec)
-		}
-		if trip.Hanging(&r, now+s*sec, 2*time.Second, 0.01) {
-			alarm = int(s)
-			break
-		}
-	}
-	if alarm != 5 { // nine are over two seconds old (all their second is) at 5 s
-		t.Errorf("alarm after %d s, want 5; %+v", alarm, trip.Evidence())
-	}
-	if e := trip.Evidence(); e.Failures != 9 {
-		t.Errorf("%d counted, want 9 (each once)", e.Failures)
-	}
-}
-
-func TestBothArmsHangingTripsNobody(t *testing.T) {
-	var trip Trip
-	var canary, stable Recorder
-	trip.Against(&stable)
-	now := Now() + 100*sec
-	for s := range int64(20) {
-		for range 3 {
-			canary.Start(0, now+s*sec)
-			stable.Start(0, now+s*sec)
-		}
-		if trip.Hanging(&canary, now+s*sec, 2*time.Second, 0.01) {
-			t.Fatalf("tripped after %d s although stable hangs too", s)
-		}
-	}
-}
-
 func TestTripIgnoresSuccessesBeforeItsFirstLook(t *testing.T) {
 	var trip Trip
 	var r Recorder
@@ -291,113 +252,6 @@ func TestTripIgnoresSuccessesBeforeItsFirstLook(t *testing.T) {
 	}
 	if n := attempts(rng, &trip, &r, 50, 1, 0.01); n != 9 {
 		t.Errorf("after stable recovered: tripped after %d, want 9", n)
-	}
-}
-
-func TestOverdueIsNotCountedAgainWhenItTimesOut(t *testing.T) {
-	var trip Trip
-	var r Recorder
-	start := Now() - 5*sec
-	for range 6 {
-		r.Start(0, start)
-	}
-	if trip.Overdue(&r, 6, 0.01) {
-		t.Fatal("six are not enough")
-	}
-	if trip.Overdue(&r, 0, 0.01) {
-		t.Fatal("none is not enough")
-	}
-	for range 6 {
-		r.Record(0, start, start+10*sec, Timeout)
-		if trip.Failure(&r, 0.01) {
-			t.Fatal("counted twice")
-		}
-	}
-	if e := trip.Evidence(); e.Failures != 6 {
-		t.Errorf("%d failures counted, want 6", e.Failures)
-	}
-	for i := range 3 {
-		record(&r, 0, start+6*sec, 1, ServerError)
-		if trip.Failure(&r, 0.01) != (i == 2) {
-			t.Errorf("failure %d after: %+v", i, trip.Evidence())
-		}
-	}
-}
-
-func TestRequestsInFlightAtResetAreForgiven(t *testing.T) {
-	var trip Trip
-	var r Recorder
-	start := Now()
-	for range 20 {
-		r.Start(0, start)
-	}
-	trip.Reset(&r)
-	for range 20 {
-		r.Record(0, start, start+sec, Timeout)
-		if trip.Failure(&r, 0.01) {
-			t.Fatal("what was in flight at Reset tripped again")
-		}
-	}
-}
-
-func TestRateForgetsAndIgnoresTheOddFailure(t *testing.T) {
-	var r Rate
-	if r.Value() != 0 {
-		t.Error("not zero at first")
-	}
-	r.Add(Counts{Requests: 2, Failed: 1})
-	if got := r.Value(); got > 0.09 {
-		t.Errorf("one failure of two reads %g", got)
-	}
-	for range 60 {
-		r.Add(Counts{Requests: 100, Failed: 30})
-	}
-	if got := r.Value(); math.Abs(got-0.3) > 0.01 {
-		t.Errorf("30 %% failing reads %g", got)
-	}
-	for range 40 {
-		r.Add(Counts{Requests: 100})
-	}
-	if got := r.Value(); got > 0.01 {
-		t.Errorf("40 s after recovery it reads %g", got)
-	}
-	var trip Trip
-	if trip.Baseline() != 0.01 {
-		t.Errorf("baseline %g, want 0.01", trip.Baseline())
-	}
-	trip.SetBaseline(0.3)
-	if trip.Baseline() != 0.3 {
-		t.Errorf("baseline %g, want 0.3", trip.Baseline())
-	}
-}
-
-func TestUpperRateHolds(t *testing.T) {
-	if UpperRate(Counts{}, 0.01) != 1 {
-		t.Error("nothing known must read 1")
-	}
-	rng := rand.New(rand.NewPCG(31, 32))
-	const runs, alpha = 400, 0.05
-	for _, p := range []float64{0.001, 0.02, 0.3} {
-		broken := 0
-		for range runs {
-			var c Counts
-			for range 3000 {
-				c.Requests++
-				if rng.Float64() < p {
-					c.Failed++
-				}
-				if UpperRate(c, alpha) < p {
-					broken++
-					break
-				}
-			}
-		}
-		if broken > runs*alpha {
-			t.Errorf("p=%g: bound broken in %d of %d runs", p, broken, runs)
-		}
-		if u := UpperRate(Counts{1_000_000, uint64(p * 1e6)}, alpha); u < p || u > 1.4*p+0.0001 {
-			t.Errorf("p=%g: bound %g after a million", p, u)
-		}
 	}
 }
 

@@ -1,0 +1,90 @@
+package analysis
+
+import (
+	"testing"
+	"time"
+)
+
+func TestHangingVersionTripsBeforeItsTimeout(t *testing.T) {
+	var trip Trip
+	var r Recorder
+	now := Now() + 100*sec
+	alarm := 0
+	for s := range int64(8) { // three requests a second that never end
+		for range 3 {
+			r.Start(0, now+s*sec)
+		}
+		if trip.Hanging(&r, now+s*sec, 2*time.Second, 0.01) {
+			alarm = int(s)
+			break
+		}
+	}
+	if alarm != 5 { // nine are over two seconds old (all their second is) at 5 s
+		t.Errorf("alarm after %d s, want 5; %+v", alarm, trip.Evidence())
+	}
+	if e := trip.Evidence(); e.Failures != 9 {
+		t.Errorf("%d counted, want 9 (each once)", e.Failures)
+	}
+}
+
+func TestBothArmsHangingTripsNobody(t *testing.T) {
+	var trip Trip
+	var canary, stable Recorder
+	trip.Against(&stable)
+	now := Now() + 100*sec
+	for s := range int64(20) {
+		for range 3 {
+			canary.Start(0, now+s*sec)
+			stable.Start(0, now+s*sec)
+		}
+		if trip.Hanging(&canary, now+s*sec, 2*time.Second, 0.01) {
+			t.Fatalf("tripped after %d s although stable hangs too", s)
+		}
+	}
+}
+
+func TestOverdueIsNotCountedAgainWhenItTimesOut(t *testing.T) {
+	var trip Trip
+	var r Recorder
+	start := Now() - 5*sec
+	for range 6 {
+		r.Start(0, start)
+	}
+	if trip.Overdue(&r, 6, 0.01) {
+		t.Fatal("six are not enough")
+	}
+	if trip.Overdue(&r, 0, 0.01) {
+		t.Fatal("none is not enough")
+	}
+	for range 6 {
+		r.Record(0, start, start+10*sec, Timeout)
+		if trip.Failure(&r, 0.01) {
+			t.Fatal("counted twice")
+		}
+	}
+	if e := trip.Evidence(); e.Failures != 6 {
+		t.Errorf("%d failures counted, want 6", e.Failures)
+	}
+	for i := range 3 {
+		record(&r, 0, start+6*sec, 1, ServerError)
+		if trip.Failure(&r, 0.01) != (i == 2) {
+			t.Errorf("failure %d after: %+v", i, trip.Evidence())
+		}
+	}
+}
+
+func TestRequestsInFlightAtResetAreForgiven(t *testing.T) {
+	var trip Trip
+	var r Recorder
+	start := Now()
+	for range 20 {
+		r.Start(0, start)
+	}
+	trip.Reset(&r)
+	for range 20 {
+		r.Record(0, start, start+sec, Timeout)
+		if trip.Failure(&r, 0.01) {
+			t.Fatal("what was in flight at Reset tripped again")
+		}
+	}
+}
