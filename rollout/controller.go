@@ -43,6 +43,7 @@ type Controller struct {
 	ordered   []*service // in the file's order
 	decided   decisions
 	rollbacks map[RollbackKey]uint64
+	blocks    int  // closed so far
 	weighed   bool // evidence is newer than what is saved
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,12 +32,12 @@ func TestTripIsRecordedProbedAndRestored(t *testing.T) {
 		if n := b.Rollbacks()[RollbackKey{"shop", "v2", "trip"}]; n != 1 {
 			t.Errorf("%d trips counted, want 1", n)
 		}
-		if len(b.lab.probed) != 0 {
+		if len(b.lab.probes()) != 0 {
 			t.Error("probed before the cooldown")
 		}
 		time.Sleep(5200 * time.Millisecond)
-		if len(b.lab.probed) != 1 {
-			t.Fatalf("probed %v, want v2 once", b.lab.probed)
+		if len(b.lab.probes()) != 1 {
+			t.Fatalf("probed %v, want v2 once", b.lab.probes())
 		}
 		for range 10 {
 			b.lab.probe("shop", "v2", analysis.Success)
@@ -55,12 +56,12 @@ func TestFailedProbeDoublesCooldown(t *testing.T) {
 		time.Sleep(5200 * time.Millisecond)
 		b.lab.probe("shop", "v2", analysis.ServerError)
 		time.Sleep(9 * time.Second)
-		if len(b.lab.probed) != 1 {
-			t.Errorf("probed %d times within the doubled cooldown, want 1", len(b.lab.probed))
+		if len(b.lab.probes()) != 1 {
+			t.Errorf("probed %d times within the doubled cooldown, want 1", len(b.lab.probes()))
 		}
 		time.Sleep(1200 * time.Millisecond)
-		if len(b.lab.probed) != 2 {
-			t.Errorf("probed %d times after it, want 2", len(b.lab.probed))
+		if len(b.lab.probes()) != 2 {
+			t.Errorf("probed %d times after it, want 2", len(b.lab.probes()))
 		}
 	})
 }
@@ -76,7 +77,7 @@ func TestVerdictQuarantines(t *testing.T) {
 			}
 			b.lab.send("shop", "v1", 900, analysis.Success)
 			b.lab.send("shop", "v2", 50, analysis.Success)
-			if b.lab.version("shop", "v2").state == config.Active {
+			if b.lab.state("shop", "v2") == config.Active {
 				v := b.lab.version("shop", "v2")
 				for range 50 { // without the trip
 					now := analysis.Now()
@@ -245,21 +246,24 @@ func TestLostNoticesAreFound(t *testing.T) {
 }
 
 func TestEndpointsDownTripAndComeBack(t *testing.T) {
-	down := map[string]bool{}
+	var down sync.Map
 	s := shop(9000, 1000)
 	s.Health = &config.Health{}
-	usable := func(_, version string) bool { return !down[version] }
+	usable := func(_, version string) bool {
+		_, is := down.Load(version)
+		return !is
+	}
 	running(t, Options{Usable: usable}, one(s), func(b *bench) {
-		down["v2"] = true // no traffic at all: the checks alone tell
+		down.Store("v2", true) // no traffic at all: the checks alone tell
 		time.Sleep(1200 * time.Millisecond)
 		b.wantState("v2", config.Tripped)
 		if b.Rollbacks()[RollbackKey{"shop", "v2", causeHealth}] != 1 {
 			t.Errorf("rollbacks are %v", b.Rollbacks())
 		}
-		down["v2"] = false
+		down.Delete("v2")
 		time.Sleep(6 * time.Second)
 		b.wantState("v2", config.Active)
-		down["v1"] = true
+		down.Store("v1", true)
 		time.Sleep(2 * time.Second)
 		b.wantState("v1", config.Active)
 		if e := b.events("alert"); len(e) != 1 {
@@ -318,14 +322,14 @@ func TestStats(t *testing.T) {
 func TestIdleServicesAreNotLookedAt(t *testing.T) {
 	running(t, Options{}, one(shop(9000, 1000)), func(b *bench) {
 		time.Sleep(time.Second)
-		before := b.lab.arms
+		before := b.lab.armsRead()
 		time.Sleep(time.Minute)
-		if b.lab.arms != before {
-			t.Errorf("an idle service's arms were read %d times in a minute", b.lab.arms-before)
+		if b.lab.armsRead() != before {
+			t.Errorf("an idle service's arms were read %d times in a minute", b.lab.armsRead()-before)
 		}
 		b.lab.send("shop", "v1", 1, analysis.Success)
 		time.Sleep(2 * time.Second)
-		if b.lab.arms == before {
+		if b.lab.armsRead() == before {
 			t.Error("traffic was not noticed")
 		}
 	})

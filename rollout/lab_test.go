@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,7 +33,6 @@ type lab struct {
 	lossy    bool // notices of cuts are dropped
 	probed   []string
 	arms     int // calls of Arms
-	states   []string
 }
 
 type labService struct {
@@ -139,7 +139,6 @@ func (l *lab) SetState(service, version string, st config.State) error {
 		v.trip.Reset(&v.split)
 	}
 	v.state, v.probing, v.good = st, false, 0
-	l.states = append(l.states, version+"="+st.String())
 	return nil
 }
 
@@ -176,6 +175,19 @@ func (l *lab) send(service, version string, n int, o analysis.Outcome) int {
 		}
 	}
 	return n
+}
+
+// probes are the versions that the controller let be tried, in order.
+func (l *lab) probes() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.probed)
+}
+
+func (l *lab) armsRead() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.arms
 }
 
 func (l *lab) stable(service string) string {

@@ -39,14 +39,16 @@ func (w *watched) stats() VersionStats {
 	rates, latencies := w.window.Last(shownRates), w.window.Last(shownLatencies)
 	return VersionStats{
 		Requests: all.Requests(), Failed: all.Failed(),
-		ErrorRate: rates.Counts.Rate(), RPS: rates.Rate,
+		ErrorRate: rates.Rate(), RPS: rates.PerSecond,
 		P50: latencies.P50, P99: latencies.P99,
 	}
 }
 
 // observe takes the counters into the window: each second with traffic, and
-// before the window is read.
-func (w *watched) observe() { w.window.Observe(analysis.Now(), w.arm.Split, w.arm.Ruled) }
+// before the window is read. It reports whether anything has ended since.
+func (w *watched) observe() bool {
+	return w.window.Observe(analysis.Now(), w.arm.Split, w.arm.Ruled)
+}
 
 // p99 of the good answers of the last minute, and how many there were.
 func (w *watched) p99() (time.Duration, uint64) {

@@ -12,7 +12,10 @@ const (
 	mostHang    = time.Minute // how far back requests in flight are known
 	hangFactor  = 3           // times the p99
 	leastSample = 20          // answers in the last minute that a p99 needs
-	mostBound   = 0.1         // failure rate that a bound alone may excuse
+	idleAfter   = 60          // looks without traffic, after which a service is looked at
+	idleEvery   = 5           // only every so many blocks
+
+	mostBound = 0.1 // failure rate that a bound alone may excuse
 )
 
 // tick is the fast look: only at services that had traffic in the last second
@@ -36,12 +39,20 @@ func (c *Controller) tick(now time.Time) {
 }
 
 // block closes a second of evidence in each service with traffic. A service
-// without any costs a comparison of counters for each version.
+// without any costs a comparison of counters for each version; one that has had
+// none for a minute is only looked at every few blocks, so that its first second of
+// evidence, and what its checks say, may come in up to that much later.
 func (c *Controller) block(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.ordered {
+	c.blocks++
+	for i, s := range c.ordered {
+		if s.idle > idleAfter && (c.blocks+i)%idleEvery != 0 {
+			continue
+		}
+		s.idle++
 		if s.busy = s.moved(); s.busy {
+			s.idle = 0
 			c.weigh(s, now)
 		}
 		if s.busy || s.cfg.Health != nil {
@@ -51,9 +62,17 @@ func (c *Controller) block(now time.Time) {
 }
 
 // moved reports whether any version had traffic since the last block, or has
-// requests in flight.
+// requests in flight. A service that was idle is looked at more cheaply, by what
+// has ended: requests in flight alone say nothing where nothing is known of how
+// long they should take.
 func (s *service) moved() bool {
 	for _, w := range s.versions {
+		if !s.busy {
+			if w.observe() {
+				return true
+			}
+			continue
+		}
 		if _, all := w.now(); all.Started != w.all.Started || all.Finished() != w.all.Finished() || all.InFlight() > 0 {
 			return true
 		}
