@@ -215,7 +215,8 @@ func TestVersionFollowsValues(t *testing.T) {
 		return c.Version
 	}
 	text := "log: {level: '${LEVEL}'}\n" + one
-	if version(text, "info") != version(text, "info") {
+	first, again := version(text, "info"), version(text, "info")
+	if first != again {
 		t.Error("the same configuration has two versions")
 	}
 	if version(text, "info") == version(text, "warn") || version(text, "info") == version(text+"\n", "info") {

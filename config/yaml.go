@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ const (
 	maxDepth     = 64      // of flow collections; the library recurses, and keeps a path per level
 	maxIndent    = 256     // columns before a block's first character
 	maxCompact   = 16      // "- - - x": blocks opened on one line
+	maxKeys      = 5_000   // of one block mapping; the library copies them all for each
 	maxNodes     = 200_000 // values after aliases are followed, against alias bombs
 )
 
@@ -82,34 +84,59 @@ func (r *yamlReader) document(data []byte) *node {
 	return root
 }
 
-// shallow refuses nesting so deep that the library would recurse without bound.
+// shallow refuses what the library would recurse on without bound, or take
+// quadratic time for: deep nesting, and a block mapping of very many keys.
 func (r *yamlReader) shallow(tokens token.Tokens) bool {
-	flow, line, compact := 0, 0, 0
+	s := shape{keys: map[int]int{}}
 	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, compact = t.Position.Line, 0
-			if flow == 0 && t.Position.Column > maxIndent && t.Type != token.CommentType {
-				r.fault(line, t.Position.Column, "nested too deeply")
-				return false
-			}
-		}
-		switch t.Type {
-		case token.InvalidType:
+		if t.Type == token.InvalidType {
 			r.fault(t.Position.Line, t.Position.Column, lowerFirst(t.Error))
 			return false
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			compact++
 		}
-		if flow > maxDepth || (flow == 0 && compact > maxCompact) {
-			r.fault(t.Position.Line, t.Position.Column, "nested too deeply")
+		if trouble := s.add(t); trouble != "" {
+			r.fault(t.Position.Line, t.Position.Column, trouble)
 			return false
 		}
 	}
 	return true
+}
+
+// shape follows the nesting of a document token by token.
+type shape struct {
+	flow, line, compact int
+	keys                map[int]int // by column: keys of the block mapping that is open there
+}
+
+func (s *shape) add(t *token.Token) (trouble string) {
+	line, col := t.Position.Line, t.Position.Column
+	if line != s.line && t.Type != token.CommentType {
+		s.line, s.compact = line, 0
+		if s.flow == 0 && col > maxIndent {
+			return "nested too deeply"
+		}
+		if s.flow == 0 {
+			maps.DeleteFunc(s.keys, func(at, _ int) bool { return at > col })
+		}
+	}
+	switch t.Type {
+	case token.MappingStartType, token.SequenceStartType:
+		s.flow++
+	case token.MappingEndType, token.SequenceEndType:
+		s.flow--
+	case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+		s.compact++
+	case token.MappingValueType:
+		if s.flow == 0 && t.Prev != nil {
+			s.keys[t.Prev.Position.Column]++
+			if s.keys[t.Prev.Position.Column] > maxKeys {
+				return fmt.Sprintf("more than %d keys in one mapping", maxKeys)
+			}
+		}
+	}
+	if s.flow > maxDepth || s.flow == 0 && s.compact > maxCompact {
+		return "nested too deeply"
+	}
+	return ""
 }
 
 func (r *yamlReader) syntax(err error) {
