@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"io"
 	"strconv"
 )
 
@@ -23,50 +22,35 @@ const (
 	maxFraming   = 16 << 10 // extensions over a body, beyond what ordinary chunks carry
 )
 
-func (b *body) nextChunked() ([]byte, error) {
-	for {
+// advance consumes whole lines of framing, as far as they are buffered, up to
+// content or the end of the body.
+func (b *body) advance() error {
+	for b.state != inChunk && !b.done {
+		line, ok, err := b.line()
+		if err != nil || !ok {
+			return err
+		}
 		switch b.state {
-		case inChunk:
-			return b.chunkData()
-		case inTrailers:
-			return nil, b.trailerLine()
-		default:
-			if err := b.chunkLine(); err != nil {
-				return nil, err
+		case afterChunk:
+			if len(line) != 0 {
+				return refuseChunk
 			}
+			b.state = beforeSize
+		case beforeSize:
+			err = b.sizeLine(line)
+		case inTrailers:
+			err = b.trailerLine(line)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-func (b *body) chunkData() ([]byte, error) {
-	if b.src.br.Buffered() == 0 {
-		if err := b.src.more(); err != nil {
-			return nil, b.ended(err)
-		}
-	}
-	p := b.take(b.src.buffered())
-	b.src.skip(len(p))
-	b.total += int64(len(p))
-	if b.left == 0 {
-		b.state = afterChunk
-	}
-	return p, nil
-}
-
-// chunkLine consumes the CRLF after a chunk and the line with the next size.
-// Extensions are dropped: nobody uses them and they were used for smuggling.
-func (b *body) chunkLine() error {
-	line, err := b.line()
-	if err != nil {
-		return err
-	}
-	if b.state == afterChunk {
-		if len(line) != 0 {
-			return refuseChunk
-		}
-		b.state = beforeSize
-		return nil
-	}
+// sizeLine begins a chunk. Extensions are dropped: nobody uses them and they
+// were used for smuggling.
+func (b *body) sizeLine(line []byte) error {
 	size, ok := chunkSize(line)
 	if !ok {
 		return refuseChunk
@@ -83,42 +67,31 @@ func (b *body) chunkLine() error {
 	return nil
 }
 
-// trailerLine gathers the trailer section and ends the body with io.EOF.
-func (b *body) trailerLine() error {
-	for {
-		line, err := b.line()
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			b.done = true
-			return io.EOF
-		}
-		if len(b.trailers)+len(line) > maxTrailers {
-			return refuseChunk
-		}
-		b.trailers = append(append(b.trailers, line...), "\r\n"...)
+// trailerLine keeps a line of the trailer section, or ends the body.
+func (b *body) trailerLine(line []byte) error {
+	if len(line) == 0 {
+		b.done = true
+		return nil
 	}
+	if len(b.trailers)+len(line) > maxTrailers {
+		return refuseChunk
+	}
+	b.trailers = append(append(b.trailers, line...), "\r\n"...)
+	return nil
 }
 
-// line consumes one line and returns it without its CRLF.
-func (b *body) line() ([]byte, error) {
-	for {
-		p := b.src.buffered()
-		if n := bytes.IndexByte(p, '\n'); n >= 0 {
-			if n == 0 || p[n-1] != '\r' {
-				return nil, refuseChunk
-			}
-			b.src.skip(n + 1)
-			return p[:n-1], nil
-		}
-		if len(p) >= maxChunkLine {
-			return nil, refuseChunk
-		}
-		if err := b.src.more(); err != nil {
-			return nil, b.ended(err)
-		}
+// line consumes one line, if all of it is buffered, and returns it without its CRLF.
+func (b *body) line() (line []byte, ok bool, err error) {
+	p := b.src.buffered()
+	n := bytes.IndexByte(p, '\n')
+	switch {
+	case n > 0 && p[n-1] == '\r':
+		b.src.skip(n + 1)
+		return p[:n-1], true, nil
+	case n >= 0 || len(p) >= maxChunkLine:
+		return nil, false, refuseChunk
 	}
+	return nil, false, nil
 }
 
 // chunkSize reads a chunk's size line: up to 15 hexadecimal digits, then

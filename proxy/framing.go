@@ -42,10 +42,11 @@ type body struct {
 	kind     framing
 	left     int64 // fixedBody: of the body; chunkedBody: of the chunk
 	state    chunkState
-	total    int64 // bytes of content handed out
-	framed   int64 // bytes of chunk extensions beyond the ordinary
-	trailers []byte
+	total    int64  // bytes of content handed out
+	framed   int64  // bytes of chunk extensions beyond the ordinary
+	trailers []byte // whole lines, unchecked
 	done     bool
+	err      error // broken chunking
 }
 
 func (b *body) start(src *source, kind framing, length int64) {
@@ -56,53 +57,51 @@ func (b *body) start(src *source, kind framing, length int64) {
 	}
 }
 
-// ready reports whether next would return without waiting.
+// ready reports whether next would return without waiting. It consumes the
+// framing that stands before the next content.
 func (b *body) ready() bool {
-	if b.done {
+	if b.kind == chunkedBody && !b.done && b.err == nil {
+		b.err = b.advance()
+	}
+	if b.done || b.err != nil {
 		return true
 	}
-	have := b.src.br.Buffered()
-	if have == 0 {
-		return false
-	}
-	if b.kind != chunkedBody || b.state == inChunk {
-		return true
-	}
-	return bytes.IndexByte(b.src.buffered(), '\n') >= 0
+	return b.src.br.Buffered() > 0 && (b.kind != chunkedBody || b.state == inChunk)
 }
 
 // next returns the next piece of content, waiting if need be. It holds until
 // the next call. At the end it returns io.EOF; a connection that ends too early
 // gives errShort, broken chunking a *refusal.
 func (b *body) next() ([]byte, error) {
-	switch {
-	case b.done:
-		return nil, io.EOF
-	case b.kind == chunkedBody:
-		return b.nextChunked()
-	}
-	if b.src.br.Buffered() == 0 {
+	for !b.ready() {
 		if err := b.src.more(); err != nil {
 			return nil, b.ended(err)
 		}
 	}
+	switch {
+	case b.err != nil:
+		return nil, b.err
+	case b.done:
+		return nil, io.EOF
+	}
 	p := b.src.buffered()
-	if b.kind == fixedBody {
-		p = b.take(p)
-		b.done = b.left == 0
+	if b.kind != closeBody {
+		if int64(len(p)) > b.left {
+			p = p[:b.left]
+		}
+		b.left -= int64(len(p))
 	}
 	b.src.skip(len(p))
 	b.total += int64(len(p))
-	return p, nil
-}
-
-// take cuts p to what is left and counts it.
-func (b *body) take(p []byte) []byte {
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	if b.left == 0 {
+		switch b.kind {
+		case fixedBody:
+			b.done = true
+		case chunkedBody:
+			b.state = afterChunk
+		}
 	}
-	b.left -= int64(len(p))
-	return p
+	return p, nil
 }
 
 // ended turns the end of a connection into the end of the body, or into errShort.

@@ -34,16 +34,19 @@ func (x *exchange) gather(mirror *router.Mirror) error {
 	if x.h.contentLength > limit {
 		return nil
 	}
-	if !x.body.ready() || x.h.contentLength > int64(x.c.src.br.Buffered()) {
-		x.c.src.begin(x.now, x.now+patience, answerTick, x)
-	}
-	return x.fill(limit, mirror != nil)
+	return x.fill(limit, patience, mirror != nil)
 }
 
-// fill reads up to limit bytes of the body, and no longer than the phase that
-// was begun. wait says that the time counts anew with each read.
-func (x *exchange) fill(limit int64, wait bool) error {
+// fill reads up to limit bytes of the body, and waits for patience (ns) in all,
+// or for each read if each is set.
+func (x *exchange) fill(limit, patience int64, each bool) error {
+	waited := false
 	for {
+		if !x.body.ready() && (each || !waited) {
+			x.now = analysis.Now()
+			x.c.src.begin(x.now, x.now+patience, answerTick, x)
+			waited = true
+		}
 		p, err := x.body.next()
 		switch {
 		case err == nil:
@@ -52,7 +55,7 @@ func (x *exchange) fill(limit int64, wait bool) error {
 			// With trailers the body must stay chunked to carry them.
 			x.whole = len(x.body.trailers) == 0
 			return x.checkBody()
-		case err == errTimedOut && !wait:
+		case err == errTimedOut && !each:
 			return x.checkBody()
 		case err == errTimedOut:
 			return refuseSlowBody
@@ -65,10 +68,6 @@ func (x *exchange) fill(limit int64, wait bool) error {
 		}
 		if int64(len(x.small)) >= limit {
 			return x.checkBody()
-		}
-		if wait && !x.body.ready() {
-			now := analysis.Now()
-			x.c.src.begin(now, now+int64(x.st.BodyTimeout), answerTick, x)
 		}
 	}
 }
