@@ -44,9 +44,9 @@ type latencySlot struct {
 // Seen is what a Window shows of its last seconds.
 type Seen struct {
 	Counts
-	Span     time.Duration // what it covers: less than asked for by a young window
-	Rate     float64       // requests a second; the share that failed is Counts.Rate
-	P50, P99 time.Duration // of good answers, ±2.2 %; whole five seconds, five minutes at most; 0: none
+	Span      time.Duration // what it covers: less than asked for by a young window
+	PerSecond float64       // requests; the share that failed is Counts.Rate
+	P50, P99  time.Duration // of good answers, ±2.2 %; whole five seconds, five minutes at most; 0: none
 }
 
 // Observe takes in what the recorders of one version counted since the last call, and puts
@@ -136,7 +136,7 @@ func (w *Window) Last(d time.Duration) Seen {
 			s.Counts = s.Add(c.Counts)
 		}
 	}
-	s.Rate = float64(s.Requests) / d.Seconds()
+	s.PerSecond = float64(s.Requests) / d.Seconds()
 	var sum [Buckets]uint64
 	for _, l := range w.rings.latencies {
 		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {

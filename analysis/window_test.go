@@ -41,7 +41,7 @@ func TestWindowShowsTheLastSeconds(t *testing.T) {
 		{"nothing asked for", 0, time.Second, 10, 1},
 	} {
 		got := w.Last(tt.d)
-		if got.Span != tt.span || got.Requests != tt.requests || got.Failed != tt.ko || got.Rate != 10 {
+		if got.Span != tt.span || got.Requests != tt.requests || got.Failed != tt.ko || got.PerSecond != 10 {
 			t.Errorf("%s: %+v", tt.name, got)
 		}
 		if !near(got.P50, 20*time.Millisecond) || !near(got.P99, 300*time.Millisecond) {
