@@ -328,7 +328,7 @@ func TestIdleServicesAreNotLookedAt(t *testing.T) {
 			t.Errorf("an idle service's arms were read %d times in a minute", b.lab.armsRead()-before)
 		}
 		b.lab.send("shop", "v1", 1, analysis.Success)
-		time.Sleep(2 * time.Second)
+		time.Sleep((idleEvery + 1) * time.Second)
 		if b.lab.armsRead() == before {
 			t.Error("traffic was not noticed")
 		}

@@ -37,11 +37,14 @@ func (w *watched) stats() VersionStats {
 	_, all := w.now()
 	w.observe()
 	rates, latencies := w.window.Last(shownRates), w.window.Last(shownLatencies)
-	return VersionStats{
-		Requests: all.Requests(), Failed: all.Failed(),
-		ErrorRate: rates.Rate(), RPS: rates.PerSecond,
+	st := VersionStats{
+		Requests: all.Requests(), Failed: all.Failed(), ErrorRate: rates.Counts.Rate(),
 		P50: latencies.P50, P99: latencies.P99,
 	}
+	if rates.Span > 0 {
+		st.RPS = float64(rates.Requests) / rates.Span.Seconds()
+	}
+	return st
 }
 
 // observe takes the counters into the window: each second with traffic, and
