@@ -97,7 +97,6 @@ func TestStartRefuses(t *testing.T) {
 		{"admin port in use", fmt.Sprintf("listeners: [{address: \"127.0.0.1:0\"}]\nadmin: {address: %q}\n", taken.Addr()), taken.Addr().String()},
 		{"open admin", "listeners: [{address: \"127.0.0.1:0\"}]\nadmin: {address: \"0.0.0.0:0\"}\n", "admin"},
 		{"access log", "listeners: [{address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\naccess_log: {path: /proc/no/such/file}\n", "/proc/no/such/file"},
-		{"state dir", "listeners: [{address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\nstate: {dir: /proc/no/such/dir}\n", "/proc/no/such/dir"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out, code := sluice(t, "run", "-c", file(t, tt.head+good))
@@ -108,6 +107,26 @@ func TestStartRefuses(t *testing.T) {
 				t.Errorf("a stack instead of an error:\n%s", out)
 			}
 		})
+	}
+}
+
+// A state directory that can't be used stops nobody's traffic, but is told.
+func TestUnusableStateDirectoryIsTold(t *testing.T) {
+	v1, v2 := startOrigin(t), startOrigin(t)
+	p := &process{t: t, dir: "/proc/no/such", listen: freeAddress(t), admin: freeAddress(t)}
+	head := p.prelude()
+	p.dir = t.TempDir()
+	p.config = file(t, head+twoVersions(v1.URL, v2.URL, 90, 10, ""))
+	p.start()
+	defer p.kill()
+	p.until("the state directory told", func() bool { return strings.Contains(p.logs(), "mkdir /proc/no") })
+	resp, err := http.Get(p.url("/get"))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("without state: %v %v", resp, err)
+	}
+	resp.Body.Close()
+	if out, code := p.run("weights", "shop", "v1=50", "v2=50"); code != 1 {
+		t.Errorf("raising a weight that can't be kept: exit code %d, want 1: %s", code, out)
 	}
 }
 
