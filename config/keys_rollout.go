@@ -124,23 +124,9 @@ func stagesKey() key[Rollout] {
 			case mapNode:
 				var l linear
 				climb.read(d, n, path, &l)
-				dst.Linear, dst.Every = l.step, l.every
-				if l.step < 1 && n.field("linear") != nil && !d.opaque(child(path, "linear")) {
-					d.fault(child(path, "linear"), "want a step of at least 1 percent")
-					return
-				}
-				dst.Stages = climbing(l.step, l.every)
+				dst.climb(d, n, path, l)
 			default:
-				text, known, ok := d.text(n, path, want)
-				if !ok || !known {
-					return
-				}
-				made, err := preset(text)
-				if err != nil {
-					d.bad(n, path, text, want, err)
-					return
-				}
-				dst.Preset, dst.Stages = text, made
+				dst.preset(d, n, path, want)
 			}
 		},
 		show: func(r *Rollout) any {
@@ -153,6 +139,28 @@ func stagesKey() key[Rollout] {
 			return stages.show(r.Stages)
 		},
 	}
+}
+
+func (r *Rollout) climb(d *decoder, n *node, path string, l linear) {
+	r.Linear, r.Every = l.step, l.every
+	if l.step < 1 && n.field("linear") != nil && !d.opaque(child(path, "linear")) {
+		d.fault(child(path, "linear"), "want a step of at least 1 percent")
+		return
+	}
+	r.Stages = climbing(l.step, l.every)
+}
+
+func (r *Rollout) preset(d *decoder, n *node, path, want string) {
+	text, known, ok := d.text(n, path, want)
+	if !ok || !known {
+		return
+	}
+	made, err := preset(text)
+	if err != nil {
+		d.bad(n, path, text, want, err)
+		return
+	}
+	r.Preset, r.Stages = text, made
 }
 
 func climbing(step float64, every time.Duration) []Stage {
