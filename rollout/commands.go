@@ -59,7 +59,7 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 }
 
 // SetState sets a version's state: active, drain or off; active releases a
-// quarantine or a trip, and begins with fresh evidence. It is saved before it
+// trip, or a quarantine, and then the evidence begins anew. It is saved before it
 // comes into force, and fails if it cannot be; drain and off come into force at
 // once. Errors are those of SetWeights; ErrConflict is also that no active
 // version would be left.

@@ -258,7 +258,7 @@ func obey(g *guard, m *member, in input) []action {
 	if in.state != config.Active && !g.spare(m, false) {
 		return nil
 	}
-	held := m.state == config.Tripped || m.state == config.Quarantined
+	condemned := m.state == config.Quarantined
 	if m.state == config.Tripped && in.state == config.Draining {
 		m.home = config.Draining // it has no traffic now, and drains when it is back
 		return []action{{do: doState, version: m.name, state: config.Tripped}}
@@ -267,9 +267,11 @@ func obey(g *guard, m *member, in input) []action {
 	m.state, m.home = in.state, in.state
 	m.probing, m.cause, m.until = false, "", time.Time{}
 	out := []action{{do: doState, version: m.name, state: in.state}}
-	if held && in.state == config.Active {
-		m.level, m.tripped, m.breached, m.told = 0, time.Time{}, time.Time{}, nil
-		m.standing = analysis.Inconclusive
+	if in.state == config.Active {
+		m.level, m.tripped, m.told = 0, time.Time{}, nil
+	}
+	if condemned {
+		m.breached, m.standing = time.Time{}, analysis.Inconclusive
 		out = append(out, action{do: doForget, version: m.name})
 	}
 	return out
