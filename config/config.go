@@ -75,7 +75,8 @@ type Token struct {
 	Secret Secret
 }
 
-// StateStore is where live state is kept across restarts.
+// StateStore is where live state is kept across restarts; Dir is by default the
+// first of $STATE_DIRECTORY, else ./sluice-state.
 type StateStore struct{ Dir string }
 
 // Drain times a shutdown.
@@ -86,15 +87,15 @@ type Drain struct {
 
 // AccessLog says where a line per request goes.
 type AccessLog struct {
-	Path   string  // stdout, stderr, off, or a file
-	Format string  // json | combined
-	Sample float64 // share of requests logged, 0..1; failures are always logged
+	Path   string  // stdout (default), stderr, off, or a file
+	Format string  // json (default) | combined
+	Sample float64 // share of requests logged, 0..1, default 1; failures are always logged
 }
 
 // Log is the process's own log, on stderr.
 type Log struct {
-	Level  string // debug | info | warn | error
-	Format string // text | json
+	Level  string // debug | info (default) | warn | error
+	Format string // text (default) | json
 }
 
 // Proxy holds limits and header policy that hold for all services.
@@ -107,7 +108,7 @@ type Proxy struct {
 	MaxHeadBytes     int           // request head, 431 above; default 32 KiB
 	MaxHeaders       int           // header lines, 431 above; default 100
 	MaxConnections   int           // client connections over all listeners; default 100000
-	Via              string        // name in Via; "" sends none
+	Via              string        // name in Via, default sluice; "" sends none
 	Underscores      bool          // let header names with '_' pass; default false: dropped
 }
 
@@ -133,8 +134,8 @@ type Service struct {
 type Route struct {
 	Hosts        []string // lower case; exact, or "*.suffix"; empty: any host
 	Path         Path
-	Methods      []string // empty: any
-	Headers      map[string]Match
+	Methods      []string         // empty: any
+	Headers      map[string]Match // names in canonical form
 	Cookies      map[string]Match
 	Query        map[string]Match
 	AllowRawPath bool // accept %2f %5c %00 ..; and dot segments in the raw path
@@ -148,7 +149,8 @@ type Path struct {
 	Regex  *regexp.Regexp
 }
 
-// Match is a condition on one value. Exactly one field is set.
+// Match is a condition on one value. Exactly one field is set. Regex is found
+// anywhere in the value unless it is anchored by ^ and $.
 type Match struct {
 	Exact   *string
 	In      []string
@@ -210,11 +212,11 @@ type When struct {
 // Mirror copies requests to a version that answers nobody.
 type Mirror struct {
 	To      string
-	Percent float64 // 0..100
-	Methods []string
-	MaxBody int64 // bytes; larger bodies are not mirrored
-	Timeout time.Duration
-	Compare bool // parsed and checked; comes alive with the shadow strategy, see Inactive
+	Percent float64       // 0..100
+	Methods []string      // default GET, HEAD
+	MaxBody int64         // bytes; larger bodies are not mirrored; default 64 KiB
+	Timeout time.Duration // default 5s
+	Compare bool          // parsed and checked; comes alive with the shadow strategy, see Inactive
 }
 
 // Timeouts of one service, each apart.
@@ -229,7 +231,7 @@ type Timeouts struct {
 // Retries of replayable requests on another endpoint of the same version.
 type Retries struct {
 	Attempts int      // counts the first; default 1: none
-	On       []string // connect_error reset timeout and status codes as text
+	On       []string // connect_error reset timeout and status codes 400..599 as text; default connect_error, reset
 	Budget   float64  // share of active requests, 0..1; default 0.2
 }
 
@@ -242,10 +244,10 @@ type Limits struct {
 
 // Health is active checking, per endpoint; all checks must pass.
 type Health struct {
-	Interval           time.Duration
-	Timeout            time.Duration
-	HealthyThreshold   int
-	UnhealthyThreshold int
+	Interval           time.Duration // default 5s
+	Timeout            time.Duration // of one check, at most Interval; default 1s
+	HealthyThreshold   int           // default 2
+	UnhealthyThreshold int           // default 3
 	Checks             []HealthCheck
 }
 
@@ -263,7 +265,7 @@ type Headers struct {
 	Response HeaderEdit
 }
 
-// HeaderEdit sets, then removes.
+// HeaderEdit sets, then removes. Names are canonical; values hold no control characters.
 type HeaderEdit struct {
 	Set    map[string]string
 	Remove []string

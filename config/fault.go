@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`           // from 1
-	Col     int    `json:"column"`         // from 1, in characters
+	Col     int    `json:"col"`            // from 1, in characters
 	Path    string `json:"path,omitempty"` // services[0].guard.window; "" for the file as a whole
 	Message string `json:"message"`        // what was found and what is wanted; never the value of a secret
 }

@@ -5,20 +5,20 @@ import "time"
 // Guard is what cuts a version off, with or without a rollout.
 type Guard struct {
 	Trip               Trip
-	Breach             Criteria // any one of these condemns the version
-	Action             string   // quarantine | pause | alert
-	Mode               string   // evidence (default) | window
-	Window             time.Duration
-	MinRequests        int
-	MaxExposedFailures int     // 0: off
-	Effect             float64 // min_effect: smallest error-rate difference that matters, 0..1; default 0.001
-	Strict             bool    // the ratio is a bound instead of the indifference point (judgement 2.3)
+	Breach             Criteria      // any one of these condemns the version
+	Action             string        // quarantine (default) | pause | alert
+	Mode               string        // evidence (default) | window
+	Window             time.Duration // of mode window, else 0
+	MinRequests        int           // of mode window, else 0
+	MaxExposedFailures int           // 0: off
+	Effect             float64       // min_effect: smallest error-rate difference that matters, 0..1; default 0.001
+	Strict             bool          // the ratio is a bound instead of the indifference point (judgement 2.3)
 }
 
 // Trip is the fast, reversible cut.
 type Trip struct {
 	Off      bool
-	Cooldown time.Duration // first; doubles up to 5 min
+	Cooldown time.Duration // first, default 5s; doubles up to 5 min
 }
 
 // Criteria maps a metric (error_rate, p99_latency, …) to its conditions.
@@ -35,18 +35,18 @@ type Threshold struct {
 
 // Rollout is parsed and checked whole; a later release carries it out.
 type Rollout struct {
-	Strategy   string
+	Strategy   string // canary | blue_green | ab_test | shadow | rolling
 	Canary     string
-	Stages     []Stage
-	Preset     string // progressive, Canary10Percent5Minutes, …
+	Stages     []Stage // written out, whatever form the file has
+	Preset     string  // progressive, Canary10Percent5Minutes, …
 	Linear     float64
 	Every      time.Duration
 	Success    Criteria
-	MaxWait    time.Duration
-	OnFailure  string // rollback | pause
-	Standby    time.Duration
+	MaxWait    time.Duration // default 2h
+	OnFailure  string        // rollback (default) | pause
+	Standby    time.Duration // default 10m
 	AutoStart  bool
-	Analysis   string // evidence | none
+	Analysis   string // evidence (default) | none
 	SmokeTests []SmokeTest
 	Hooks      []Hook
 	Notify     []Notify
