@@ -49,6 +49,13 @@ func newCertificates(files *config.TLS) (*certificates, error) {
 	return c, nil
 }
 
+// replace takes over the files of next, which nobody else uses.
+func (c *certificates) replace(next *certificates) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.files, c.current, c.stamps, c.checked = next.files, next.current, next.stamps, next.checked
+}
+
 func (c *certificates) logTo(l *slog.Logger) {
 	if c == nil {
 		return

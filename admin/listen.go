@@ -40,6 +40,23 @@ func Listen(cfg config.Admin) (net.Listener, error) {
 	return l, nil
 }
 
+// Retarget prepares ln, which Listen opened at cfg's address, to show what cfg.TLS
+// names instead, from the next handshake after commit on. An error says why it can't and changes nothing.
+func Retarget(ln net.Listener, cfg config.Admin) (commit func(), err error) {
+	l, ok := ln.(*listener)
+	if !ok || (l.files == nil) != (cfg.TLS == nil) {
+		return nil, fmt.Errorf("admin.tls: taking TLS up or laying it down at the same address (%s) needs a restart", cfg.Address)
+	}
+	if l.files == nil {
+		return func() {}, nil
+	}
+	next, err := newCertificates(cfg.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("admin.tls: %w", err)
+	}
+	return func() { l.files.replace(next) }, nil
+}
+
 // listener is the admin socket with the certificates it shows (nil: plain text).
 type listener struct {
 	net.Listener

@@ -10,22 +10,27 @@ import (
 	"sluice/config"
 )
 
-// adminHost holds the admin socket and replaces it when the file names another
-// address or other TLS files. Tokens and roles are read from the configuration in force.
+// adminHost holds the admin socket, and replaces it when the file names another
+// address. Tokens and roles are read from the configuration in force.
 type adminHost struct {
 	mu       sync.Mutex
-	settings config.Admin
+	address  string
 	listener net.Listener
 	changed  chan struct{} // closed when listener is replaced
 }
 
-// prepare opens the socket that cfg wants, if it is not open already. The
-// returned function puts it into force, or (false) gives it back.
+// prepare makes ready what cfg wants: the open socket with other certificates,
+// or another socket. The returned function puts it into force, or (false) gives it back.
 func (h *adminHost) prepare(cfg config.Admin) (func(commit bool), error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.listener != nil && sameAdminSocket(h.settings, cfg) {
-		return func(bool) {}, nil
+	if h.listener != nil && h.address == cfg.Address {
+		retarget, err := admin.Retarget(h.listener, cfg)
+		return func(commit bool) {
+			if commit {
+				retarget()
+			}
+		}, err
 	}
 	ln, err := admin.Listen(cfg)
 	if err != nil {
@@ -36,17 +41,17 @@ func (h *adminHost) prepare(cfg config.Admin) (func(commit bool), error) {
 			_ = ln.Close() // never served; nothing to lose
 			return
 		}
-		h.replace(cfg, ln)
+		h.replace(cfg.Address, ln)
 	}, nil
 }
 
-func (h *adminHost) replace(cfg config.Admin, ln net.Listener) {
+func (h *adminHost) replace(address string, ln net.Listener) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.changed != nil {
 		close(h.changed)
 	}
-	h.settings, h.listener, h.changed = cfg, ln, make(chan struct{})
+	h.address, h.listener, h.changed = address, ln, make(chan struct{})
 }
 
 func (h *adminHost) current() (net.Listener, <-chan struct{}) {
@@ -84,15 +89,4 @@ func (a *app) serveAdmin(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// sameAdminSocket reports whether b can be served by the socket opened for a.
-func sameAdminSocket(a, b config.Admin) bool {
-	if a.Address != b.Address || (a.TLS == nil) != (b.TLS == nil) {
-		return false
-	}
-	if a.TLS == nil {
-		return true
-	}
-	return sameTLS(*a.TLS, *b.TLS)
 }
