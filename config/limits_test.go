@@ -24,7 +24,7 @@ func TestHostileTexts(t *testing.T) {
 		{"tags", strings.Repeat("!!str ", 10_000), "nested too deeply"},
 		{"indents", lines(1000, func(i int) string { return strings.Repeat(" ", i) + "a:\n" }), "f:257:257: nested too deeply"},
 		{"many keys", lines(90_000, func(i int) string { return fmt.Sprintf("k%d: 1\n", i) }), "f:5001:6: more than 5000 keys in one mapping"},
-		{"many bytes", strings.Repeat("#", maxFileBytes+1), "the limit is 1048576"},
+		{"many bytes", strings.Repeat("#", maxFileBytes+1), "the limit is 16777216"},
 		{"not text", "a: \xff", "not valid UTF-8"},
 		{"many listeners", "listeners: [" + strings.Repeat("{address: ':1'},", 300) + "]\n" + one, "listeners: got 300, want at most 256"},
 	}

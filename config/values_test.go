@@ -258,7 +258,7 @@ func TestLoadErrors(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"missing", filepath.Join(dir, "none.yaml"), "no such file"},
 		{"directory", dir, "not a regular file"},
-		{"too big", big, "the limit is 1048576"},
+		{"too big", big, "the limit is 16777216"},
 	}
 	for _, test := range tests {
 		if _, err := Load(test.in); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -18,7 +18,7 @@ import (
 // This is the only file that knows the YAML library: it turns text into nodes.
 
 const (
-	maxFileBytes = 1 << 20 // 1 MiB
+	maxFileBytes = 16 << 20 // room for more than 10,000 services
 	maxDepth     = 64      // of flow collections; the library recurses, and keeps a path per level
 	maxIndent    = 256     // columns before a block's first character
 	maxCompact   = 16      // "- - - x": blocks opened on one line
