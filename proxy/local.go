@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -41,40 +42,40 @@ func forRefusal(r *refusal) localAnswer {
 }
 
 // appendLocal serialises the answer whole, body included unless the request
-// was a HEAD. It returns the length of the body too.
+// was a HEAD. It returns the length of the body too. fasthttp's ResponseHeader
+// would do it as well, but for the goroutine that it starts for the date, which
+// never ends.
 func appendLocal(dst []byte, a localAnswer, h *head, keep bool) (out []byte, bodyBytes int) {
-	var resp fasthttp.ResponseHeader
-	resp.SetStatusCode(a.status)
 	reason := fasthttp.StatusMessage(a.status)
-	var text []byte
-	if prefersJSON(h.value(kindAccept)) {
-		resp.SetContentType("application/problem+json")
-		text = append(text, `{"title":"`...)
-		text = append(append(text, reason...), `","status":`...)
-		text = append(strconv.AppendInt(text, int64(a.status), 10), "}\n"...)
-	} else {
-		resp.SetContentType("text/plain; charset=utf-8")
-		text = append(strconv.AppendInt(text, int64(a.status), 10), ' ')
-		text = append(append(text, reason...), '\n')
-	}
+	dst = append(strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(a.status), 10), ' ')
+	dst = append(append(dst, reason...), "\r\nDate: "...)
+	dst = append(fasthttp.AppendHTTPDate(dst, time.Now()), "\r\n"...)
 	if a.errorType != "" {
-		resp.Set("Proxy-Status", "sluice; error="+a.errorType)
+		dst = append(append(append(dst, "Proxy-Status: sluice; error="...), a.errorType...), "\r\n"...)
 	}
 	if a.retryAfter {
-		resp.Set("Retry-After", "1")
+		dst = append(dst, "Retry-After: 1\r\n"...)
 	}
 	if !keep {
-		resp.Set("Connection", "close")
+		dst = append(dst, "Connection: close\r\n"...)
 	} else if h.minor == 0 {
-		resp.Set("Connection", "keep-alive")
+		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
-	resp.Set("Cache-Control", "no-store")
-	resp.SetContentLength(len(text))
-	dst = resp.AppendBytes(dst)
+	mime, text := localBody(a.status, reason, prefersJSON(h.value(kindAccept)))
+	dst = append(append(append(dst, "Cache-Control: no-store\r\nContent-Type: "...), mime...), "\r\nContent-Length: "...)
+	dst = append(strconv.AppendInt(dst, int64(len(text)), 10), "\r\n\r\n"...)
 	if h.isHead() {
 		return dst, 0
 	}
 	return append(dst, text...), len(text)
+}
+
+func localBody(status int, reason string, asJSON bool) (mime, text string) {
+	code := strconv.Itoa(status)
+	if asJSON {
+		return "application/problem+json", `{"title":"` + reason + `","status":` + code + "}\n"
+	}
+	return "text/plain; charset=utf-8", code + " " + reason + "\n"
 }
 
 // prefersJSON reports whether an Accept value names JSON before plain text or HTML.
