@@ -240,7 +240,7 @@ func (x *exchange) answerLocal(a localAnswer) bool {
 		return false
 	}
 	x.bytes += int64(n)
-	if !keep {
+	if !keep && (x.refused != nil || !x.drained()) {
 		x.c.linger()
 	}
 	return keep

@@ -30,11 +30,15 @@ func (x *exchange) relay() bool {
 	case !whole:
 		x.c.sever()
 		return false
-	case !d.keep:
+	case !d.keep && !x.drained():
 		x.c.linger()
 	}
 	return d.keep
 }
+
+// drained reports whether nothing of what the client sent is unread, so that
+// the connection can be closed without resetting its answer away.
+func (x *exchange) drained() bool { return x.body.done && x.c.src.br.Buffered() == 0 }
 
 // describe says how the answer goes out.
 func (x *exchange) describe(f framing) {
