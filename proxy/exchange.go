@@ -37,6 +37,7 @@ type exchange struct {
 	expects bool    // the client waits for 100 (Continue)
 	up      *upload // nil: the body is whole
 	try     try
+	wait    dialContext
 	ans     answerHead
 	deliver delivery
 	answer  body

@@ -58,9 +58,9 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 		t.endpoint = e
 	}
 	t.exhausted = fresh
-	wait := dialContext{Context: x.c.ctx, limit: x.dialLimit()}
-	conn, err := x.choice.Pool.Conn(&wait, t.endpoint, fresh)
-	wait.end()
+	x.wait = dialContext{Context: x.c.ctx, limit: x.dialLimit()} // pooled with the exchange: it escapes
+	conn, err := x.choice.Pool.Conn(&x.wait, t.endpoint, fresh)
+	x.wait.end()
 	if err != nil {
 		x.connFailed(err)
 		return
