@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"sluice/analysis"
-	"sluice/router"
 	"sluice/upstream"
 )
 
@@ -16,7 +15,7 @@ const lateSuccess = int64(1e9)
 func (x *exchange) attempts() bool {
 	x.try.service, x.try.number = x.svc, 1
 	x.enter()
-	defer x.leave()
+	defer x.conclude()
 	var avoid *upstream.Endpoint
 	mayShield := x.choice.Shield
 	for fresh := false; ; {
@@ -198,6 +197,16 @@ func (x *exchange) abandon() bool {
 // enter and leave keep the count of requests in flight at the version chosen.
 func (x *exchange) enter() { x.choice.Version.Active.Add(1) }
 
-func (x *exchange) leave() { leave(&x.choice) }
+func (x *exchange) leave() { x.choice.Version.Active.Add(-1) }
 
-func leave(c *router.Choice) { c.Version.Active.Add(-1) }
+// conclude leaves nothing behind, even after a panic: a request that never
+// finished would look like one that hangs, and endpoints would seem busy.
+func (x *exchange) conclude() {
+	x.settle(analysis.LocalRefusal, x.now)
+	if x.try.conn != nil || x.try.endpoint != nil {
+		x.try.drop()
+		x.endUpload()
+		x.endAttempt()
+	}
+	x.leave()
+}

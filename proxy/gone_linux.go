@@ -15,20 +15,22 @@ type clientGone struct {
 	look func(fd uintptr)
 	buf  [1]byte
 	gone bool
+	said bool // something is there to read
 }
 
 func (g *clientGone) init(nc net.Conn, overTLS bool) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return
+	if sc, ok := nc.(syscall.Conn); ok {
+		g.watch(sc)
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return
-	}
-	g.raw, g.look = raw, g.peek
 	if overTLS {
 		g.look = g.hangup
+	}
+}
+
+func (g *clientGone) watch(sc syscall.Conn) {
+	raw, err := sc.SyscallConn()
+	if err == nil {
+		g.raw, g.look = raw, g.peek
 	}
 }
 
@@ -37,6 +39,7 @@ func (g *clientGone) init(nc net.Conn, overTLS bool) {
 func (g *clientGone) peek(fd uintptr) {
 	n, _, err := unix.Recvfrom(int(fd), g.buf[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	g.gone = n == 0 && err == nil || err == unix.ECONNRESET
+	g.said = n > 0 && err == nil
 }
 
 // hangup is for TLS, where the unread goodbye would hide the end from a peek.
@@ -51,6 +54,6 @@ func (g *clientGone) is() bool {
 	if g.raw == nil {
 		return false
 	}
-	g.gone = false
+	g.gone, g.said = false, false
 	return g.raw.Control(g.look) != nil || g.gone
 }

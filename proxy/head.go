@@ -118,11 +118,14 @@ func (h *head) otherForm() *refusal {
 		return refuseTarget
 	}
 	end := bytes.IndexAny(rest, "/?")
-	if end < 0 || rest[end] == '?' {
-		// "http://host" and "http://host?q" lack the slash that origin-form needs.
+	switch {
+	case end < 0: // "http://host"
+		h.authority, h.target = rest, []byte("/")
+	case rest[end] == '?': // lacks the slash that origin-form needs
 		return refuseTarget
+	default:
+		h.authority, h.target = rest[:end], rest[end:]
 	}
-	h.authority, h.target = rest[:end], rest[end:]
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (x *exchange) pump() (whole, gone bool) {
 			break
 		} else if err != nil {
 			_ = x.flush() // what came is the client's; the break is told by the reset after it
-			return false, err == errClientGone
+			return false, err == errClientGone || x.up != nil && x.up.state.Load() == clientFailed
 		}
 		if x.emit(p) != nil {
 			return false, true

@@ -59,11 +59,19 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	}
 	t.exhausted = fresh
 	x.wait = dialContext{Context: x.c.ctx, limit: x.dialLimit()} // pooled with the exchange: it escapes
+	defer x.wait.end()
 	conn, err := x.choice.Pool.Conn(&x.wait, t.endpoint, fresh)
-	x.wait.end()
 	if err != nil {
 		x.connFailed(err)
 		return
+	}
+	if conn.Reused && !x.req.Replayable && hasEnded(conn) {
+		conn.Discard()
+		t.exhausted = true
+		if conn, err = x.choice.Pool.Conn(&x.wait, t.endpoint, true); err != nil {
+			x.connFailed(err)
+			return
+		}
 	}
 	t.conn = conn
 	t.out = sink{conn: conn, timeout: int64(x.st.WriteTimeout)}
@@ -74,6 +82,16 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	if x.send() {
 		x.await()
 	}
+}
+
+// hasEnded looks whether an idle connection has been closed by the upstream,
+// which may have said why.
+// The pool looks only at those that idled for a second; a request that can't
+// be sent again is worth a system call, or a restart of the upstream would cost it.
+func hasEnded(conn *upstream.Conn) bool {
+	var g clientGone
+	g.watch(conn.Raw())
+	return g.is() || g.said
 }
 
 func (t *try) fail(o analysis.Outcome, a localAnswer) { t.outcome, t.local = o, a }
