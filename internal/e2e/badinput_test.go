@@ -167,3 +167,20 @@ func TestUnreachableEndpoint(t *testing.T) {
 		t.Errorf("Proxy-Status: got %q, want connection_refused", got)
 	}
 }
+
+// Every example in the repository validates.
+func TestExamplesValidate(t *testing.T) {
+	examples, err := filepath.Glob(filepath.Join("..", "..", "examples", "*.yaml"))
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, path := range examples {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, code := sluice(t, "validate", "-c", path); code != 0 {
+			t.Errorf("%s", out)
+		}
+	}
+}
