@@ -37,7 +37,7 @@ type exchange struct {
 	expects bool    // the client waits for 100 (Continue)
 	up      *upload // nil: the body is whole
 	try     try
-	wait    dialContext
+	wait    *dialContext // nil: none is kept
 	ans     answerHead
 	deliver delivery
 	answer  body
@@ -58,11 +58,11 @@ const keepBuffer = 64 << 10
 // release forgets the request and keeps the buffers.
 func (x *exchange) release() {
 	headBuf, pathBuf, message, small, wbuf := kept(x.headBuf), kept(x.pathBuf), kept(x.message), kept(x.small), kept(x.wbuf)
-	h, ans, trailers := x.h.fieldSet, x.ans.fieldSet, x.answer.trailers[:0]
+	h, ans, trailers, wait := x.h.fieldSet, x.ans.fieldSet, x.answer.trailers[:0], x.wait
 	h.reset()
 	ans.reset()
 	*x = exchange{headBuf: headBuf, pathBuf: pathBuf, message: message, small: small, wbuf: wbuf}
-	x.h.fieldSet, x.ans.fieldSet, x.answer.trailers = h, ans, trailers
+	x.h.fieldSet, x.ans.fieldSet, x.answer.trailers, x.wait = h, ans, trailers, wait
 	exchanges.Put(x)
 }
 

@@ -58,9 +58,9 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 		t.endpoint = e
 	}
 	t.exhausted = fresh
-	x.wait = dialContext{Context: x.c.ctx, limit: x.dialLimit()} // pooled with the exchange: it escapes
-	defer x.wait.end()
-	conn, err := x.choice.Pool.Conn(&x.wait, t.endpoint, fresh)
+	wait := x.dialContext()
+	defer x.dialed(wait)
+	conn, err := x.choice.Pool.Conn(wait, t.endpoint, fresh)
 	if err != nil {
 		x.connFailed(err)
 		return
@@ -68,7 +68,7 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	if conn.Reused && !x.req.Replayable && hasEnded(conn) {
 		conn.Discard()
 		t.exhausted = true
-		if conn, err = x.choice.Pool.Conn(&x.wait, t.endpoint, true); err != nil {
+		if conn, err = x.choice.Pool.Conn(wait, t.endpoint, true); err != nil {
 			x.connFailed(err)
 			return
 		}
@@ -292,40 +292,6 @@ func (x *exchange) look(now int64) error {
 		return errClientGone
 	}
 	return nil
-}
-
-// dialLimit is how long a connection may be waited for, queue and dial together.
-func (x *exchange) dialLimit() time.Duration {
-	if d := x.svc.Policy.ConnectTimeout; d > 0 {
-		return 2 * d
-	}
-	return 10 * time.Second
-}
-
-// dialContext is a context with a timeout that costs nothing until it is
-// waited on, which taking an idle connection never does.
-type dialContext struct {
-	context.Context
-	limit  time.Duration
-	inner  context.Context
-	cancel context.CancelFunc
-}
-
-func (d *dialContext) made() context.Context {
-	if d.inner == nil {
-		d.inner, d.cancel = context.WithTimeout(d.Context, d.limit)
-	}
-	return d.inner
-}
-
-func (d *dialContext) Done() <-chan struct{}       { return d.made().Done() }
-func (d *dialContext) Err() error                  { return d.made().Err() }
-func (d *dialContext) Deadline() (time.Time, bool) { return d.made().Deadline() }
-
-func (d *dialContext) end() {
-	if d.cancel != nil {
-		d.cancel()
-	}
 }
 
 // log adds the last attempt to an access-log line.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/analysis"
+	"sluice/upstream"
 )
 
 // upload carries a body that is not whole when its request starts. It runs on
@@ -16,6 +17,7 @@ import (
 // everything else is the exchange's.
 type upload struct {
 	x      *exchange
+	conn   *upstream.Conn // the attempt's
 	out    sink
 	limit  int64 // bytes of content; 0: none
 	buf    []byte
@@ -44,7 +46,7 @@ const uploadBuffer = 16 << 10
 
 func (x *exchange) startUpload() {
 	x.up = &upload{
-		x: x, limit: x.svc.Policy.MaxBody, ended: make(chan struct{}),
+		x: x, conn: x.try.conn, limit: x.svc.Policy.MaxBody, ended: make(chan struct{}),
 		out: sink{conn: x.try.conn, timeout: int64(x.st.WriteTimeout)},
 	}
 	go x.up.run()
@@ -70,7 +72,7 @@ func (u *upload) fail(state uint32, err error) {
 	u.err = err
 	u.state.Store(state)
 	if state == clientFailed {
-		u.x.try.conn.Discard() // wakes the exchange
+		u.conn.Discard() // wakes the exchange
 	}
 }
 
