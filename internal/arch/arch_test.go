@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"sluice/admin":            {"sluice/config", "sluice/router", "sluice/rollout", "sluice/analysis"},
 	"sluice/internal/arch":    {},
 	"sluice/internal/backend": {},
+	"sluice/internal/peers":   {},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
 		"sluice/proxy", "sluice/rollout", "sluice/admin", "sluice/internal/backend"},
 }
