@@ -94,7 +94,11 @@ func TestPlainExchangeAllocatesNothing(t *testing.T) {
 		roundTrip(t, nc, request, buf)
 	}
 	// The pools may be emptied by a collection while this runs: a little is let pass.
-	if n := testing.AllocsPerRun(2000, func() { roundTrip(t, nc, request, buf) }); n >= 1 {
+	limit := 1.0
+	if raceDetector {
+		limit = 30
+	}
+	if n := testing.AllocsPerRun(2000, func() { roundTrip(t, nc, request, buf) }); n >= limit {
 		t.Errorf("%v allocations a request", n)
 	}
 }

@@ -265,7 +265,7 @@ func (c *clientConn) slowHead() ([]byte, error) {
 			if c.src.br.Size() >= c.st.MaxHeadBytes {
 				return nil, oversized(c.src.buffered())
 			}
-			c.growReader()
+			c.growReader(c.st.MaxHeadBytes)
 		case err == errTimedOut:
 			return nil, refuseSlowHead
 		default:
@@ -284,12 +284,12 @@ func oversized(b []byte) *refusal {
 	return refuseLongTarget
 }
 
-// growReader moves what is buffered to a buffer that holds the largest head.
-func (c *clientConn) growReader() {
+// growReader moves what is buffered to a larger buffer, which stays.
+func (c *clientConn) growReader(size int) {
 	held := append([]byte(nil), c.src.buffered()...)
 	c.lead = leadReader{lead: held, conn: c.Conn}
 	old := c.src.br
-	c.src.br = bufio.NewReaderSize(&c.lead, c.st.MaxHeadBytes)
+	c.src.br = bufio.NewReaderSize(&c.lead, size)
 	_, _ = c.src.br.Peek(len(held)) // from memory: no error
 	if old.Size() == clientBuffer {
 		old.Reset(nil)

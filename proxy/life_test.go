@@ -325,6 +325,35 @@ func TestTLSListener(t *testing.T) {
 	await(t, "the failed handshake is counted", func() bool { return w.server.Stats().Refused["tls_handshake"] == 1 })
 }
 
+// New connections get new TLS settings; the socket and its connections stay.
+func TestListenReplacesTLS(t *testing.T) {
+	listener := func(name string) Listener {
+		pair := issue(t, nil, time.Now().Add(time.Hour), name).pair
+		return Listener{Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{pair}}}
+	}
+	live := router.NewLive()
+	live.Store(table(t, single(echo(t)), nil))
+	w := serve(t, live, Options{Live: live}, Settings{}, []Listener{listener("old.test")})
+	dial := func(want string) *client {
+		nc, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := nc.ConnectionState().PeerCertificates[0].DNSNames[0]; got != want {
+			t.Errorf("shown %s, want %s", got, want)
+		}
+		return newClient(t, nc)
+	}
+	c := dial("old.test")
+	if err := w.server.Listen([]Listener{listener("new.test")}); err != nil {
+		t.Fatal(err)
+	}
+	dial("new.test")
+	if got := c.get("/"); got.status != 200 {
+		t.Errorf("an old connection got %d", got.status)
+	}
+}
+
 func mustDial(t *testing.T, addr string) net.Conn {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -45,6 +45,9 @@ const afterBreak = int64(2 * time.Second)
 const uploadBuffer = 16 << 10
 
 func (x *exchange) startUpload() {
+	if x.body.left > uploadBuffer && x.c.src.br.Size() < uploadBuffer {
+		x.c.growReader(uploadBuffer) // a long body is read in fewer, larger pieces
+	}
 	x.up = &upload{
 		x: x, conn: x.try.conn, limit: x.svc.Policy.MaxBody, ended: make(chan struct{}),
 		out: sink{conn: x.try.conn, timeout: int64(x.st.WriteTimeout)},
