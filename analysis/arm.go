@@ -11,6 +11,7 @@ type Arm struct {
 	Split            *Recorder // traffic split by chance or sticky hash
 	Ruled            *Recorder // traffic sent by rules
 	Trip             *Trip
+	Load             *Utilization // what its instances report of themselves; nil: unknown
 }
 
 // Cut tells the controller of a trip that a request, or a probe, decided inline.

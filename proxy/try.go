@@ -200,6 +200,7 @@ func (x *exchange) await() {
 		x.now = analysis.Now()
 		t.headAt, t.headLen, t.status = x.now, len(b), x.ans.status
 		t.outcome = analysis.OutcomeOf(t.status)
+		x.observeLoad()
 		return
 	}
 }

@@ -87,6 +87,7 @@ func (l *Live) Arms(service string) []analysis.Arm {
 			Split:    &v.Split,
 			Ruled:    &v.Ruled,
 			Trip:     &v.Trip,
+			Load:     &v.Load,
 		}
 	}
 	return arms

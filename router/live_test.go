@@ -68,7 +68,7 @@ func TestArms(t *testing.T) {
 		{Service: "shop", Version: "v3"},
 	}
 	for i, v := range s.Versions {
-		want[i].Split, want[i].Ruled, want[i].Trip = &v.Split, &v.Ruled, &v.Trip
+		want[i].Split, want[i].Ruled, want[i].Trip, want[i].Load = &v.Split, &v.Ruled, &v.Trip, &v.Load
 	}
 	if !slices.Equal(arms, want) {
 		t.Errorf("got %+v, want %+v", arms, want)

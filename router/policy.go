@@ -22,6 +22,7 @@ func compilePolicy(cfg *config.Service) (p Policy, err error) {
 		MaxBody:         cfg.Limits.MaxBody,
 		Attempts:        max(1, cfg.Retries.Attempts),
 		RetryBudget:     cfg.Retries.Budget,
+		ReadsLoad:       cfg.ReadsLoad(),
 	}
 	if p.RetryOn, err = compileRetryOn(cfg.Retries.On); err != nil {
 		return p, fmt.Errorf("retries: %w", err)

@@ -114,6 +114,7 @@ type Policy struct {
 	Mirror                                                                    *Mirror // nil: none
 	Request                                                                   HeaderEdit
 	Response                                                                  HeaderEdit
+	ReadsLoad                                                                 bool // endpoint-load-metrics of first attempts goes to Version.Load
 }
 
 // RetryOn says which failures of a replayable request are tried again.

@@ -1,0 +1,16 @@
+package config
+
+// ReadsLoad reports whether any criterion of s needs what instances report of
+// their own utilization.
+func (s *Service) ReadsLoad() bool {
+	all := []Criteria{s.Guard.Breach}
+	if s.Rollout != nil {
+		all = append(all, s.Rollout.Success)
+	}
+	for _, c := range all {
+		if len(c["cpu_utilization"]) > 0 || len(c["memory_utilization"]) > 0 {
+			return true
+		}
+	}
+	return false
+}
