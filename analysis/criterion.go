@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"math"
 	"strconv"
 )
 
@@ -52,24 +51,19 @@ type step struct {
 // outside 0…1 (1 excluded), ratios that are not positive and finite.
 func criteria(o JudgeOptions) []criterion {
 	var cs []criterion
-	for _, r := range o.Relative {
-		if !(r > 0) || math.IsInf(r, 1) {
+	for _, k := range o.Breach {
+		if !k.meaningful() {
 			continue
 		}
-		b := newRelativeBets(r, o.MinEffect, o.Strict)
-		cs = append(cs, criterion{
-			threshold: "> " + short(r) + "x stable", relative: true, bets: b, r0: b.r0, d0: b.d0,
-			share: shareRelativeErrors / float64(len(o.Relative)),
-		})
-	}
-	for _, p := range o.Absolute {
-		if !(p >= 0 && p < 1) {
-			continue
+		switch {
+		case k.Metric == ErrorRate && k.Ratio > 0:
+			b := newRelativeBets(k.Ratio, o.MinEffect, o.Strict)
+			cs = append(cs, criterion{
+				threshold: k.breach(), relative: true, bets: b, r0: b.r0, d0: b.d0, share: shareRelativeErrors,
+			})
+		case k.Metric == ErrorRate:
+			cs = append(cs, criterion{threshold: k.breach(), bets: absoluteBets{k.Limit}, limit: k.Limit, share: shareAbsoluteErrors})
 		}
-		cs = append(cs, criterion{
-			threshold: "> " + short(p*100) + "%", bets: absoluteBets{p}, limit: p,
-			share: shareAbsoluteErrors / float64(len(o.Absolute)),
-		})
 	}
 	sum := 0.0
 	for i := range cs {
@@ -77,7 +71,7 @@ func criteria(o JudgeOptions) []criterion {
 	}
 	for i := range cs {
 		cs[i].share /= sum
-		cs[i].calm = "no proof that " + metricErrors + " " + cs[i].threshold
+		cs[i].calm = "no proof that " + ErrorRate + " " + cs[i].threshold
 	}
 	return cs
 }

@@ -32,6 +32,17 @@ func (r *Recorder) AddTo(h *Histogram) {
 	})
 }
 
+// AddLatencies adds the recorder's latencies of good and of failed answers to l,
+// without allocating.
+func (r *Recorder) AddLatencies(l *Latencies) {
+	r.each(func(s *shard) {
+		for i := range l.OK {
+			l.OK[i] += s.buckets[ClassOK][i].Load()
+			l.Failed[i] += s.buckets[ClassFailed][i].Load()
+		}
+	})
+}
+
 // Merge adds o to h: sums of integers, so the order of merging does not matter.
 func (h *Histogram) Merge(o *Histogram) {
 	for c := range h.Count {

@@ -45,3 +45,25 @@ func (r *Recorder) inFlight(from, to int64) uint64 {
 	})
 	return started - min(started, finished)
 }
+
+// Overdue counts the requests in flight for longer than each of an Overdue's ages; now
+// is Now. As with InFlightOlder no younger request is ever counted. 128 loads a shard.
+func (r *Recorder) Overdue(now int64) (o Overdue) {
+	var flying [ringSeconds]int64 // by second of start
+	r.each(func(s *shard) {
+		for i := range flying {
+			flying[i] -= int64(s.finished[i].Load())
+		}
+	})
+	r.each(func(s *shard) {
+		for i := range flying {
+			flying[i] += int64(s.started[i].Load())
+		}
+	})
+	for i := range o {
+		for t := second(now) - ringSeconds + 1; t <= second(now)-1<<i-1; t++ {
+			o[i] += uint64(max(flying[t&ringMask], 0))
+		}
+	}
+	return o
+}

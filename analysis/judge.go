@@ -7,13 +7,20 @@ import (
 
 // JudgeOptions say what a Judge looks for. The zero value looks for nothing.
 type JudgeOptions struct {
-	Relative  []float64     // ratios r > 1: "> 1.5x stable"
-	Absolute  []float64     // rates, 0…1: 0.05 for "> 5%"
+	Breach    []Criterion   // any one of these condemns; the others are left alone
 	MinEffect float64       // smallest difference in rate that matters; default 0.001
-	Strict    bool          // 2.3: r is the bound itself
+	Strict    bool          // 2.3: a ratio is the bound itself, not the point of indifference
 	Alpha     float64       // chance of a false breach over Horizon; 0: the standing budget, one in a hundred months
+	Canaries  int           // versions that share Alpha; default 1
 	Horizon   time.Duration // planned length of the rollout; default 1 h; unused without Alpha
 	Guard     int           // burst guard m: so many bad blocks in a row don't condemn; default 4
+	WarmUp    time.Duration // of the version's first traffic, slowness up to 4x is excused; default 30 s, negative: none
+	HangAge   time.Duration // in flight for longer, a request hangs; rounded up to 1, 2, 4, 8, 16 or 32 s; default 4 s
+
+	// Window, if positive, puts the literal rule over a sliding window (1 s…15 min) in
+	// place of the weighing of all evidence; MinRequests of the canary must lie in it.
+	Window      time.Duration
+	MinRequests uint64
 }
 
 func (o JudgeOptions) withDefaults() JudgeOptions {
@@ -64,13 +71,6 @@ func NewJudge(o JudgeOptions) *Judge {
 
 // Options are those the Judge was made with.
 func (j *Judge) Options() JudgeOptions { return j.options }
-
-// Block is one second of evidence. Canary and Stable are traffic split by
-// chance or sticky hash; CanaryAll adds what rules sent, for absolute limits.
-type Block struct {
-	At                        time.Time
-	Canary, Stable, CanaryAll Counts
-}
 
 // Add weighs one block and says where the evidence stands. A block without traffic
 // of the canary costs nothing of the budget.

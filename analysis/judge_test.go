@@ -19,7 +19,7 @@ func TestZeroJudgeLooksForNothing(t *testing.T) {
 
 func TestLimitsThatMeanNothingAreLeftOut(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
-	j := NewJudge(JudgeOptions{Relative: []float64{0, -1, nan, inf, 1.5}, Absolute: []float64{1, -0.1, nan, inf, 2, 0}})
+	j := NewJudge(JudgeOptions{Breach: append(ratios(-1, nan, inf, 1.5), limits(1, -0.1, nan, inf, 2, 0)...)})
 	var kept []string
 	for _, c := range j.criteria {
 		kept = append(kept, c.threshold)
@@ -134,7 +134,7 @@ func TestHealthyCanaryIsNotCondemned(t *testing.T) {
 // a small one hides: breaches must stay within it.
 func TestFalseBreachesStayWithinTheBudget(t *testing.T) {
 	const runs, alpha = 300, 0.2
-	o := JudgeOptions{Relative: []float64{1.5}, Absolute: []float64{0.02}, MinEffect: 0.01, Alpha: alpha, Horizon: 3 * time.Minute, Guard: 1}
+	o := JudgeOptions{Breach: append(ratios(1.5), limits(0.02)...), MinEffect: 0.01, Alpha: alpha, Horizon: 3 * time.Minute, Guard: 1}
 	condemned := 0
 	for seed := range uint64(runs) {
 		if breachAfter(NewJudge(o), seeded(seed, 100, 0.3), 0, 180, 0.02, 0.015) > 0 {
@@ -226,7 +226,7 @@ func TestStrictMakesTheRatioTheBound(t *testing.T) {
 		strict bool
 		want   bool
 	}{{"default", false, true}, {"strict", true, false}} {
-		j := NewJudge(JudgeOptions{Relative: []float64{1.5}, Strict: tt.strict, Alpha: 0.01, Horizon: time.Hour})
+		j := NewJudge(JudgeOptions{Breach: ratios(1.5), Strict: tt.strict, Alpha: 0.01, Horizon: time.Hour})
 		got := breachAfter(j, seeded(8, 1000, 0.5), 0, 1800, 0.0148, 0.01) > 0
 		if got != tt.want {
 			t.Errorf("%s: 1.48 times stable's errors condemned: %v", tt.name, got)

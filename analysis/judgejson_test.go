@@ -9,7 +9,7 @@ import (
 )
 
 func TestEvidenceSurvivesARestart(t *testing.T) {
-	for _, o := range []JudgeOptions{both, rollout, {Absolute: []float64{0.01, 0.1}, Guard: 2}} {
+	for _, o := range []JudgeOptions{both, rollout, {Breach: limits(0.01, 0.1), Guard: 2}} {
 		j := NewJudge(o)
 		tr := seeded(11, 3, 0.3)
 		step := func(t0 int, js ...*Judge) {
@@ -35,7 +35,7 @@ func TestEvidenceSurvivesARestart(t *testing.T) {
 		if err := json.Unmarshal(data, back); err != nil {
 			t.Fatal(err)
 		}
-		if got := back.Options(); !slices.Equal(got.Relative, o.Relative) || !slices.Equal(got.Absolute, o.Absolute) || got.Alpha != o.Alpha {
+		if got := back.Options(); !slices.Equal(got.Breach, o.Breach) || got.Alpha != o.Alpha {
 			t.Errorf("options %+v, want %+v", got, o)
 		}
 		for t0 := 500; t0 < 1500; t0++ {
@@ -54,7 +54,7 @@ func TestDamagedEvidenceIsRefused(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, old, new string }{
 		{"no JSON", "{", ""},
-		{"another number of criteria", `"Absolute":[0.05]`, `"Absolute":[]`},
+		{"another number of criteria", `,{"Metric":"error_rate","Ratio":0,"Limit":0.05,"Latency":0}`, ""},
 		{"negative evidence", `"mass":[0.5`, `"mass":[-0.5`},
 		{"negative blocks", `"blocks":0`, `"blocks":-1`},
 		{"negative rest", `"rest":0`, `"rest":-1`},
@@ -86,7 +86,7 @@ func FuzzEvidence(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(`{}`))
-	f.Add([]byte(`{"criteria":[{}],"options":{"Absolute":[0.5]}}`))
+	f.Add([]byte(`{"criteria":[{}],"options":{"Breach":[{"Metric":"error_rate","Limit":0.5}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var j Judge
 		if j.UnmarshalJSON(data) != nil {
@@ -100,7 +100,7 @@ func FuzzEvidence(f *testing.F) {
 }
 
 func TestExtremeCountsGiveFiniteEvidence(t *testing.T) {
-	j := NewJudge(JudgeOptions{Relative: []float64{1.5, 0.5}, Absolute: []float64{0.001, 0.999}})
+	j := NewJudge(JudgeOptions{Breach: append(ratios(1.5, 0.5), limits(0.001, 0.999)...)})
 	huge := Counts{1 << 40, 1 << 40}
 	for t0 := range 200 {
 		b := Block{At: day, Canary: huge, CanaryAll: huge, Stable: huge}

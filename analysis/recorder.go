@@ -7,14 +7,15 @@ import (
 )
 
 // Recorder counts what became of the requests sent to one version. The zero
-// value is ready; it is a single pointer until the first request, and each shard
+// value is ready; it is two pointers until the first request, and each shard
 // (11 KiB) is allocated when it is first used. Counters only grow: who wants a
 // window subtracts two readings. Start and Record are wait-free, allocate
 // nothing once their shard exists and are safe for concurrent use. shard is any
 // number that the caller keeps stable (a connection's id); it is masked. Start
 // and Record of one request may name different shards.
 type Recorder struct {
-	set atomic.Pointer[shardSet]
+	set  atomic.Pointer[shardSet]
+	keys atomic.Pointer[keyFilter] // nil until a key fails
 }
 
 type shardSet struct {

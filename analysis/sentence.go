@@ -12,7 +12,7 @@ func (v *Verdict) sentence(c *criterion) string {
 		return c.calm
 	}
 	var b strings.Builder
-	b.WriteString(metricErrors + " " + c.threshold)
+	b.WriteString(ErrorRate + " " + c.threshold)
 	switch v.Standing {
 	case Suspicious:
 		b.WriteString(" is suspected: ")

@@ -100,7 +100,10 @@ func (r *Recorder) counts() Counts {
 }
 
 // Counts are requests and those of them that failed.
-type Counts struct{ Requests, Failed uint64 }
+type Counts struct {
+	Requests uint64 `json:"requests"`
+	Failed   uint64 `json:"failed"`
+}
 
 // Add returns the counts of both.
 func (c Counts) Add(o Counts) Counts {

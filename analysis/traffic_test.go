@@ -65,7 +65,22 @@ func breachAfter(j *Judge, tr traffic, onset, n int, pc, pb float64) int {
 }
 
 var (
-	standing = JudgeOptions{Relative: []float64{1.5}}
-	both     = JudgeOptions{Relative: []float64{1.5}, Absolute: []float64{0.05}}
-	rollout  = JudgeOptions{Relative: []float64{1.5}, Alpha: 0.01, Horizon: time.Hour}
+	standing = JudgeOptions{Breach: ratios(1.5)}
+	both     = JudgeOptions{Breach: append(ratios(1.5), limits(0.05)...)}
+	rollout  = JudgeOptions{Breach: ratios(1.5), Alpha: 0.01, Horizon: time.Hour}
 )
+
+// ratios and limits are criteria on the error rate.
+func ratios(rs ...float64) (cs []Criterion) {
+	for _, r := range rs {
+		cs = append(cs, Criterion{Metric: ErrorRate, Ratio: r})
+	}
+	return cs
+}
+
+func limits(ps ...float64) (cs []Criterion) {
+	for _, p := range ps {
+		cs = append(cs, Criterion{Metric: ErrorRate, Limit: p})
+	}
+	return cs
+}

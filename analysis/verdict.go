@@ -1,19 +1,26 @@
 package analysis
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Standing is where the evidence stands. The zero value is Inconclusive.
 type Standing uint8
 
 // Suspicious: strong, not proof (M ≥ 10). Environment: stable is as bad. Breach: proof.
+// BadEndpoint: proof against one endpoint (Verdict.Endpoint), while others of the
+// version are well.
 const (
 	Inconclusive Standing = iota
 	Suspicious
 	Environment
 	Breach
+	BadEndpoint
 )
 
-var standings = [...]string{"inconclusive", "suspicious", "environment", "breach"}
+var standings = [...]string{"inconclusive", "suspicious", "environment", "breach", "bad endpoint"}
 
 // String is the standing in lower case, as in the API.
 func (s Standing) String() string {
@@ -23,25 +30,38 @@ func (s Standing) String() string {
 	return standings[s]
 }
 
-// Verdict is what a Judge says after a block, with all that it stands on.
-type Verdict struct {
-	Standing  Standing
-	Metric    string    // error_rate
-	Threshold string    // "> 1.5x stable"; the criterion with the most evidence
-	Evidence  float64   // M now
-	Bound     float64   // M that condemns
-	Since     time.Time // most likely change
-	Canary    Counts    // since then
-	Stable    Counts
-	Effect    float64 // the ratio (or rate) that explains it best
-	Summary   string  // one sentence for people
+// MarshalText is String.
+func (s Standing) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Standing) UnmarshalText(text []byte) error {
+	i := slices.Index(standings[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("standing: %q is none", text)
+	}
+	*s = Standing(i)
+	return nil
 }
 
-const metricErrors = "error_rate"
+// Verdict is what a Judge says after a block, with all that it stands on.
+type Verdict struct {
+	Standing  Standing      `json:"standing"`
+	Metric    string        `json:"metric"`             // of the criterion with the most evidence
+	Threshold string        `json:"threshold"`          // that criterion: "> 1.5x stable"
+	Evidence  float64       `json:"evidence"`           // M now
+	Bound     float64       `json:"bound"`              // M that condemns
+	Since     time.Time     `json:"since"`              // most likely change
+	Canary    Counts        `json:"canary"`             // since then; Failed: failed, slow or hanging, as the metric says
+	Stable    Counts        `json:"stable"`             // the same of stable
+	Slow      time.Duration `json:"slow,omitempty"`     // of a latency: what counts as slow for the canary
+	Effect    float64       `json:"effect"`             // the ratio (or rate) that explains it best
+	Endpoint  string        `json:"endpoint,omitempty"` // it is this endpoint, not the version
+	Summary   string        `json:"summary"`            // one sentence for people
+}
 
 // Verdict says where the evidence stands, as the last Add did.
 func (j *Judge) Verdict() Verdict {
-	v := Verdict{Metric: metricErrors, Evidence: j.evidence(), Bound: j.bound}
+	v := Verdict{Metric: ErrorRate, Evidence: j.evidence(), Bound: j.bound}
 	c := j.loudest()
 	if c == nil {
 		v.Summary = "nothing to judge by"

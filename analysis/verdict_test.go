@@ -39,7 +39,7 @@ func TestStableAsBadIsEnvironment(t *testing.T) {
 }
 
 func TestAbsoluteCountsWhatRulesSend(t *testing.T) {
-	j := NewJudge(JudgeOptions{Absolute: []float64{0.05}})
+	j := NewJudge(JudgeOptions{Breach: limits(0.05)})
 	v := Verdict{}
 	n := 0
 	for ; v.Standing != Breach && n < 60; n++ {

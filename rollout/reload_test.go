@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,11 +215,15 @@ func TestCriteriaOfTheFile(t *testing.T) {
 		"success_rate": {{Op: "<", Value: 0.95}},
 		"p99_latency":  {{Op: ">", Duration: time.Second}},
 	}
+	rate := func(ratio, limit float64) analysis.Criterion {
+		return analysis.Criterion{Metric: analysis.ErrorRate, Ratio: ratio, Limit: limit}
+	}
+	good := 0.95 // not a constant: 1−good is rounded as there
 	o := judgeOptions(&s, false)
-	if len(o.Relative) != 1 || o.Relative[0] != 1.5 || len(o.Absolute) != 2 || o.MinEffect != 0.001 {
+	if want := []analysis.Criterion{rate(0, 0.05), rate(1.5, 0), rate(0, 1-good)}; !slices.Equal(o.Breach, want) || o.MinEffect != 0.001 {
 		t.Errorf("options are %+v", o)
 	}
-	if o := judgeOptions(&s, true); len(o.Relative) != 0 || len(o.Absolute) != 2 {
+	if o, want := judgeOptions(&s, true), []analysis.Criterion{rate(0, 0.05), rate(0, 1-good)}; !slices.Equal(o.Breach, want) {
 		t.Errorf("for stable: %+v, want the absolute ones", o)
 	}
 }

@@ -103,24 +103,17 @@ const stableAlarm = 0.05
 func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
 	o := analysis.JudgeOptions{MinEffect: cfg.Guard.Effect, Strict: cfg.Guard.Strict}
 	for _, th := range cfg.Guard.Breach["error_rate"] {
-		switch {
-		case th.Op != ">" && th.Op != ">=":
-		case th.Ratio > 0:
-			o.Relative = append(o.Relative, th.Ratio)
-		default:
-			o.Absolute = append(o.Absolute, th.Value)
+		if th.Op[0] == '>' && (!stable || th.Ratio == 0) {
+			o.Breach = append(o.Breach, analysis.Criterion{Metric: analysis.ErrorRate, Ratio: th.Ratio, Limit: th.Value})
 		}
 	}
 	for _, th := range cfg.Guard.Breach["success_rate"] {
-		if (th.Op == "<" || th.Op == "<=") && th.Ratio == 0 {
-			o.Absolute = append(o.Absolute, 1-th.Value)
+		if th.Op[0] == '<' && th.Ratio == 0 {
+			o.Breach = append(o.Breach, analysis.Criterion{Metric: analysis.ErrorRate, Limit: 1 - th.Value})
 		}
 	}
-	if stable {
-		o.Relative = nil
-		if len(o.Absolute) == 0 {
-			o.Absolute = []float64{stableAlarm}
-		}
+	if stable && len(o.Breach) == 0 {
+		o.Breach = []analysis.Criterion{{Metric: analysis.ErrorRate, Limit: stableAlarm}}
 	}
 	return o
 }
