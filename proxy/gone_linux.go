@@ -9,7 +9,9 @@ import (
 
 // clientGone looks whether a client has left, without reading from it. fasthttp
 // has no such signal (#965), and without one a slow upstream works on for
-// clients that have long given up.
+// clients that have long given up. One that only ends its sending side and waits
+// on can't be told from one that left: as elsewhere, it counts as gone, at the
+// first look (after 100 ms).
 type clientGone struct {
 	raw  syscall.RawConn
 	look func(fd uintptr)

@@ -26,7 +26,6 @@ var (
 	answerTerminated  = localAnswer{502, "connection_terminated", false}
 	answerBadResponse = localAnswer{502, "http_protocol_error", false}
 	answerTimeout     = localAnswer{504, "http_response_timeout", false}
-	answerInternal    = localAnswer{500, "proxy_internal_error", false}
 	answerStopping    = localAnswer{503, "destination_unavailable", true}
 )
 
