@@ -16,6 +16,7 @@ type adminHost struct {
 	mu       sync.Mutex
 	address  string
 	listener net.Listener
+	served   bool          // listener is serveAdmin's, which closes it
 	changed  chan struct{} // closed when listener is replaced
 }
 
@@ -51,7 +52,18 @@ func (h *adminHost) replace(address string, ln net.Listener) {
 	if h.changed != nil {
 		close(h.changed)
 	}
-	h.address, h.listener, h.changed = address, ln, make(chan struct{})
+	if h.listener != nil && !h.served {
+		_ = h.listener.Close() // replaced before serveAdmin came to it
+	}
+	h.address, h.listener, h.served, h.changed = address, ln, false, make(chan struct{})
+}
+
+// take is current for who serves the listener and closes it.
+func (h *adminHost) take() (net.Listener, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.served = true
+	return h.listener, h.changed
 }
 
 func (h *adminHost) current() (net.Listener, <-chan struct{}) {
@@ -70,7 +82,7 @@ func (h *adminHost) close() {
 // next one when a reload replaces it.
 func (a *app) serveAdmin(ctx context.Context) error {
 	for {
-		ln, changed := a.adminHost.current()
+		ln, changed := a.adminHost.take()
 		serving, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() { done <- a.admin.Run(serving, ln) }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,8 @@ type app struct {
 	accessLog  *proxy.AccessLog
 	certs      certificateSet
 
-	reloading sync.Mutex // one reload at a time
+	reloading sync.Mutex     // one reload at a time
+	began     *config.Config // the one that the process started with
 	reloads   reloadCount
 	draining  atomic.Bool
 }
@@ -101,15 +103,10 @@ func (a *app) apply(cfg *config.Config) error {
 		if err != nil {
 			return err
 		}
-		commitAdmin, err := a.adminHost.prepare(cfg.Admin)
-		if err != nil {
+		if err := a.openSockets(cfg, listeners); err != nil {
+			a.discard(table, old)
 			return err
 		}
-		if err := a.proxy.Listen(listeners); err != nil {
-			commitAdmin(false)
-			return err
-		}
-		commitAdmin(true)
 		a.proxy.Configure(settings(cfg))
 		a.live.Store(table)
 		a.config.Store(cfg)
@@ -117,6 +114,9 @@ func (a *app) apply(cfg *config.Config) error {
 	})
 	if err != nil {
 		return err
+	}
+	if a.began == nil {
+		a.began = cfg
 	}
 	a.certs.adopt(certs)
 	if a.watcher != nil {
@@ -128,6 +128,29 @@ func (a *app) apply(cfg *config.Config) error {
 		p.Retire(pools)
 	}
 	return nil
+}
+
+// openSockets makes those of cfg the open ones. An error leaves all as it was.
+func (a *app) openSockets(cfg *config.Config, listeners []proxy.Listener) error {
+	commitAdmin, err := a.adminHost.prepare(cfg.Admin)
+	if err != nil {
+		return err
+	}
+	if err := a.proxy.Listen(listeners); err != nil {
+		commitAdmin(false)
+		return err
+	}
+	commitAdmin(true)
+	return nil
+}
+
+// discard lets go of a table that never came into force: the pools of the one
+// that is are the newest of their versions again.
+func (a *app) discard(table, inForce *router.Table) {
+	for _, p := range table.Pools() {
+		p.Retire(inForce.Pools())
+	}
+	a.prober.Watch(inForce.Pools())
 }
 
 // reload reads the file, and those that it names, again. A bad file changes nothing.
@@ -147,8 +170,14 @@ func (a *app) reload(path string) {
 	a.reloads.failed.Store(false)
 	a.reloads.successes.Add(1)
 	a.logger.Info("configuration reloaded", "config", path, "config_version", cfg.Version, "services", len(cfg.Services))
-	a.controller.Journal().Add(rollout.Event{Type: "reload", Message: "configuration " + cfg.Version + " is in force"})
+	message := "configuration " + cfg.Version + " is in force"
+	if parts := needRestart(a.began, cfg); len(parts) > 0 {
+		message += ", but for " + strings.Join(parts, ", ") + ": they need a restart"
+		a.logger.Warn("settings need a restart to come into force", "settings", parts)
+	}
+	a.controller.Journal().Add(rollout.Event{Type: "reload", Message: message})
 	logInactive(a.logger, cfg)
+	freeMemory(cfg)
 }
 
 func (a *app) reloadFigures() admin.Reloads {

@@ -88,6 +88,7 @@ func (a *app) serveSignals(ctx context.Context, path string, signals <-chan os.S
 		return a.handle(ctx, stop, path, signals, changed)
 	})
 	a.announce()
+	freeMemory(a.config.Load())
 	return errors.Join(a.run(ctx), parts.stop())
 }
 
@@ -108,9 +109,13 @@ func (a *app) handle(ctx context.Context, shutdown func(), path string, signals 
 		case <-ctx.Done():
 			return nil
 		case <-changed:
-			a.reload(path)
+			if !stopping { // a reload would open sockets again
+				a.reload(path)
+			}
 		case s := <-signals:
 			switch {
+			case s == syscall.SIGHUP && stopping:
+				a.logger.Warn("not reloading: the process is shutting down")
 			case s == syscall.SIGHUP:
 				a.reload(path)
 			case s == syscall.SIGUSR1:

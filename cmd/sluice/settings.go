@@ -38,6 +38,21 @@ func newLogger(l config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
+// needRestart names the settings of next that a reload does not bring into
+// force, as they belong to what the process opened when it began.
+func needRestart(began, next *config.Config) (parts []string) {
+	if began.AccessLog != next.AccessLog {
+		parts = append(parts, "access_log")
+	}
+	if began.Log != next.Log {
+		parts = append(parts, "log")
+	}
+	if began.State.Dir != next.State.Dir {
+		parts = append(parts, "state.dir")
+	}
+	return parts
+}
+
 // logFaults logs every fault of a configuration, one a line.
 func logFaults(logger *slog.Logger, message string, err error) {
 	var faults config.Faults
