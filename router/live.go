@@ -145,8 +145,8 @@ func (l *Live) SetState(service, version string, state config.State) error {
 }
 
 // Probe lets a tripped version be tried again by a trickle of replayable
-// requests, one at a time, shielded by stable. It does nothing to a version that is not
-// tripped, or already probed. Ten good answers restore it, one bad ends the
+// requests, one at a time, shielded by stable; where these do not suffice for
+// 3 s, by any request. It does nothing to a version that is not tripped, or already probed. Ten good answers restore it, one bad ends the
 // probing; Cuts tells of either.
 func (l *Live) Probe(service, version string) {
 	v, err := l.find(service, version)
@@ -155,7 +155,7 @@ func (l *Live) Probe(service, version string) {
 	}
 	cur := v.standing.Load()
 	if cur != nil && cur.state == config.Tripped && !cur.probing {
-		v.standing.CompareAndSwap(cur, &standing{state: config.Tripped, back: cur.back, probing: true})
+		v.standing.CompareAndSwap(cur, &standing{state: config.Tripped, back: cur.back, probing: true, since: analysis.Now()})
 	}
 }
 

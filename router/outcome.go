@@ -10,6 +10,11 @@ import (
 // probesToRestore is how many good answers in a row bring a tripped version back.
 const probesToRestore = 10
 
+// probePatience is how long probing keeps to requests that can be sent twice. A
+// service that has none, only POSTs say, must get its version back as well: one
+// request at a time then bears the risk, once a cooldown.
+const probePatience = 3 * time.Second
+
 // Start counts a first attempt sent at start (analysis.Now). Every Start is
 // followed by one Finish with the same choice, shard and start. Neither locks
 // or allocates.
@@ -45,7 +50,7 @@ func (s *Service) failed(c *Choice) {
 	if !v.Trip.Failure(rec, v.Trip.Baseline()) {
 		return
 	}
-	if !s.usable(s.Stable()) {
+	if !s.covered(c.Index) {
 		v.Trip.Reset(rec) // nobody could take over; the alarm must be able to sound again
 		return
 	}
@@ -57,10 +62,29 @@ func (s *Service) failed(c *Choice) {
 	}
 }
 
+// covered reports whether somebody can take over for version i: stable, or else
+// a version with a weight of its own. One that gets nothing is nobody's refuge:
+// it may not even be deployed.
+func (s *Service) covered(i int) bool {
+	d := s.Split.now.Load()
+	for j, bp := range d.bp {
+		if j != i && (j == d.stable || bp > 0) && s.usable(j) {
+			return true
+		}
+	}
+	return false
+}
+
 // probeLease is how long a probe may hold its place: longer than any exchange
 // lets the answer's head wait. It matters only if a choice was never finished.
 func (p *Policy) probeLease() time.Duration {
 	return time.Minute + p.ConnectTimeout + p.ResponseTimeout
+}
+
+// admits reports whether r may probe: one that stable can repeat, or any at all
+// where none of these has brought the probing to its end for a while.
+func (st *standing) admits(r *Request) bool {
+	return r.Replayable || analysis.Now()-st.since >= int64(probePatience)
 }
 
 // takeProbe takes the only place for a probe, if it is free.

@@ -134,6 +134,57 @@ func TestWhoIsNotTripped(t *testing.T) {
 	}
 }
 
+// TestThirdVersionTakesOver: without stable, a version that has traffic of its
+// own is enough for a cut, but not one that has none.
+func TestThirdVersionTakesOver(t *testing.T) {
+	l, s := live(t, shop(0, 9000, 1000))
+	setState(t, l, "v1", config.Off)
+	rest := get("a", "/")
+	for n := 0; s.version("v2").State() != config.Tripped; n++ {
+		if n == 1000 {
+			t.Fatal("v2 was not cut, though v3 could take over")
+		}
+		var c Choice
+		rest.Rand = mix(uint64(n), 0)
+		s.Pick(rest, &c)
+		o := analysis.Success
+		if c.Index == 1 {
+			o = analysis.ServerError
+		}
+		finish(s, &c, o)
+	}
+	if c := send(s, get("a", "/"), analysis.Success); c.Index != 2 {
+		t.Errorf("next request went to v%d, want v3", c.Index+1)
+	}
+
+	l, s = live(t, shop(0, 10000, 0))
+	setState(t, l, "v1", config.Off)
+	for range 100 {
+		send(s, get("a", "/"), analysis.ServerError)
+	}
+	expectState(t, s, config.Active)
+}
+
+// TestProbedByWhatCannotBeRepeated: a service without repeatable requests gets
+// its version back all the same.
+func TestProbedByWhatCannotBeRepeated(t *testing.T) {
+	l, s := live(t, shop(0, 10000))
+	posted := get("a", "/")
+	posted.Replayable = false
+	failUntilCut(t, s, posted)
+	l.Probe("shop", "v2")
+	if c := send(s, posted, analysis.Success); c.Why != ByFallback {
+		t.Fatalf("at once: got v%d by %v, want stable", c.Index+1, c.Why)
+	}
+	s.version("v2").standing.Load().since -= int64(probePatience)
+	for range probesToRestore {
+		if c := send(s, posted, analysis.Success); c.Why != ByProbe {
+			t.Fatalf("later: got v%d by %v, want a probe", c.Index+1, c.Why)
+		}
+	}
+	expectState(t, s, config.Active)
+}
+
 // TestAlarmSoundsAgain: an alarm that could cut nothing must not be the last one.
 func TestAlarmSoundsAgain(t *testing.T) {
 	l, s := live(t, shop(0, 10000))

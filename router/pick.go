@@ -119,7 +119,7 @@ func (s *Service) settle(r *Request, d *division, c *Choice, i int, why Why, kep
 		if !s.Pools[i].Usable() {
 			i, why = s.instead(d, i, why)
 		}
-	case st.probing && r.Replayable && s.Pools[i].Usable() && st.takeProbe(c, s.Policy.probeLease()):
+	case st.probing && st.admits(r) && s.Pools[i].Usable() && st.takeProbe(c, s.Policy.probeLease()):
 		why = ByProbe
 	default:
 		i, why = s.instead(d, i, why)

@@ -34,6 +34,7 @@ type standing struct {
 	state   config.State
 	back    config.State // state to return to from Tripped: Active or Draining
 	probing bool
+	since   int64        // start of the probing (analysis.Now)
 	probe   atomic.Int64 // start of the probe in flight (analysis.Now, never 0); 0: none
 	good    atomic.Int64 // probes answered well so far
 }
