@@ -23,12 +23,12 @@ demo: build ## watch a bad version being cut off, on real traffic (under a minut
 
 .PHONY: test
 test: build ## run every test, with real servers on loopback (Go alone is enough)
-	$(GO) test ./...
-	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count=1 ./...
+	$(GO) test -timeout 5m ./...
+	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1 ./...
 
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -timeout 10m -race ./...
 
 .PHONY: fmt
 fmt: ## format the sources
@@ -47,13 +47,15 @@ fuzz: ## fuzz each parser for TIME (default 30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$target $(TIME)"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) $$pkg; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) -fuzzminimizetime 10x $$pkg; \
 	  done; \
 	done
 
 .PHONY: bench
-bench: ## micro benchmarks with allocations
+bench: build ## hot-path benchmarks with allocations, then CPU per request against nginx
 	$(GO) test -run '^$$' -bench . -benchmem ./analysis ./router ./upstream ./proxy
+	@command -v nginx >/dev/null || { echo "for the comparison with nginx, install the package nginx-light"; exit 1; }
+	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -run '^$$' -bench CPUPerRequest -benchtime 1x .
 
 .PHONY: check
 check: ## what CI runs: lint, test, race, short fuzz, demo
