@@ -19,11 +19,11 @@ import (
 
 const (
 	maxFileBytes = 16 << 20 // room for more than 10,000 services
-	maxDepth     = 64      // of flow collections; the library recurses, and keeps a path per level
-	maxIndent    = 256     // columns before a block's first character
-	maxCompact   = 16      // "- - - x": blocks opened on one line
-	maxKeys      = 5_000   // of one block mapping; the library copies them all for each
-	maxNodes     = 200_000 // values after aliases are followed, against alias bombs
+	maxDepth     = 64       // of flow collections; the library recurses, and keeps a path per level
+	maxIndent    = 256      // columns before a block's first character
+	maxCompact   = 16       // "- - - x": blocks opened on one line
+	maxKeys      = 5_000    // of one block mapping; the library copies them all for each
+	maxNodes     = 200_000  // values after aliases are followed, against alias bombs
 )
 
 // parseYAML reads one document. A syntax error gives one fault; duplicate
