@@ -25,6 +25,7 @@ func guardKind() kind[Guard] {
 		has("max_exposed_failures", "Failed answers seen by users beyond what stable would have given, per rollout; 0 is off.", integer(0, 1_000_000_000), func(g *Guard) *int { return &g.MaxExposedFailures }),
 		has("min_effect", "Smallest difference of error rates that matters.", share(), func(g *Guard) *float64 { return &g.Effect }),
 		has("strict", "Take the ratio to stable as the bound itself, not as the point of indifference.", boolean(), func(g *Guard) *bool { return &g.Strict }),
+		has("metrics", "Figures from outside, such as Prometheus, and the conditions on them.", list(metricKind(), 0), func(g *Guard) *[]Metric { return &g.Metrics }),
 	)
 }
 

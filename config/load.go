@@ -160,6 +160,11 @@ func (c *Config) Files() []string {
 				add(v.TLS.CA, v.TLS.Cert, v.TLS.Key)
 			}
 		}
+		for _, m := range s.Guard.Metrics {
+			if t := m.Prometheus.TLS; t != nil {
+				add(t.CA, t.Cert, t.Key)
+			}
+		}
 	}
 	return unique(all)
 }

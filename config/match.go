@@ -175,7 +175,12 @@ func host() kind[string] {
 			return "", errShape
 		}
 		return s, nil
-	}, func(v string) any { return v }, schema{"type": "string"})
+	}, func(v string) any {
+		if v == "" {
+			return nil
+		}
+		return v
+	}, schema{"type": "string"})
 }
 
 // isHostName accepts what DNS and service discovery use, underscores included.

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // ReadsLoad reports whether any criterion of s needs what instances report of
 // their own utilization.
 func (s *Service) ReadsLoad() bool {
@@ -10,6 +12,12 @@ func (s *Service) ReadsLoad() bool {
 	for _, c := range all {
 		if len(c["cpu_utilization"]) > 0 || len(c["memory_utilization"]) > 0 {
 			return true
+		}
+		for _, t := range c[expressionName] {
+			names := t.Expression.Names()
+			if slices.Contains(names, "cpu") || slices.Contains(names, "memory") {
+				return true
+			}
 		}
 	}
 	return false

@@ -13,6 +13,7 @@ type Guard struct {
 	MaxExposedFailures int           // 0: off
 	Effect             float64       // min_effect: smallest error-rate difference that matters, 0..1; default 0.001
 	Strict             bool          // the ratio is a bound instead of the indifference point (judgement 2.3)
+	Metrics            []Metric      // figures from outside
 }
 
 // Trip is the fast, reversible cut.
@@ -21,16 +22,19 @@ type Trip struct {
 	Cooldown time.Duration // first, default 5s; doubles up to 5 min
 }
 
-// Criteria maps a metric (error_rate, p99_latency, …) to its conditions.
+// Criteria maps a metric (error_rate, p99_latency, …) to its conditions. Those of
+// "expression" stand in their Expression.
 type Criteria map[string][]Threshold
 
-// Threshold is one condition such as "> 5%", "> 1.5x stable" or "< 500ms".
+// Threshold is one condition such as "> 5%", "> 1.5x stable", "< 500ms" or an expression.
 type Threshold struct {
 	Text     string        // as written
 	Op       string        // ">" | "<" | ">=" | "<="
 	Ratio    float64       // relative to stable; 0: absolute
 	Value    float64       // absolute: a ratio (0.05 for 5%) or a plain number
 	Duration time.Duration // absolute latency
+
+	Expression *Expression // nil but for a condition under "expression"
 }
 
 // Rollout is parsed and checked whole; a later release carries it out.

@@ -16,7 +16,8 @@ type metricUnit uint8
 const (
 	rateUnit    metricUnit = iota // a share of requests or of a resource, 0..1
 	latencyUnit                   // a time
-	countUnit                     // a number
+	countUnit                     // a whole number
+	numberUnit                    // any number from 0 on, as what it measures is not known here
 )
 
 // metric is what a criterion may name. bad is the direction that speaks
@@ -24,7 +25,7 @@ const (
 type metric struct {
 	name string
 	unit metricUnit
-	bad  string // ">" or "<"
+	bad  string // ">" or "<"; "": either
 }
 
 func metrics() []metric {
@@ -45,6 +46,8 @@ func (m metric) example(breach bool) string {
 	switch {
 	case m.unit == latencyUnit:
 		return fmt.Sprintf(`"%s 500ms" or "%s 2x stable"`, op, op)
+	case m.unit == numberUnit:
+		return `"> 5%", "< 12.5" or "> 1.5x stable"`
 	case m.unit == countUnit:
 		return fmt.Sprintf(`"%s 10"`, op)
 	case m.bad == "<":
@@ -72,6 +75,7 @@ func criteria(breach bool) kind[Criteria] {
 			show: func(c *Criteria) any { return conditions.show((*c)[m.name]) },
 		})
 	}
+	keys = append(keys, expressionKey())
 	k := mapping(Criteria(nil), keys...)
 	read := k.read
 	k.read = func(d *decoder, n *node, path string, dst *Criteria) {
@@ -141,6 +145,8 @@ func setAbsolute(t *Threshold, amount string, m metric) error {
 			return errors.New("it is compared with a whole number, or with stable")
 		}
 		t.Value = float64(v)
+	case numberUnit:
+		return setNumber(t, amount)
 	default:
 		return setRate(t, amount)
 	}
@@ -163,7 +169,23 @@ func setRate(t *Threshold, amount string) error {
 	return nil
 }
 
+// setNumber reads 5% as 0.05 and 12.5 as it is.
+func setNumber(t *Threshold, amount string) error {
+	micro, err := decimal(amount)
+	if err != nil {
+		return errors.New("it is compared with a number, a percentage, or with stable")
+	}
+	t.Value = float64(micro) / 1e6
+	if strings.HasSuffix(amount, "%") {
+		t.Value /= 100
+	}
+	return nil
+}
+
 func checkDirection(t Threshold, m metric, breach bool) error {
+	if m.bad == "" {
+		return nil
+	}
 	if points := t.Op[:1] == m.bad; points != breach {
 		if breach {
 			return errors.New("this way round it would condemn a healthy version")
@@ -186,6 +208,9 @@ func (c Criteria) sortedMetrics() []string {
 		if _, ok := c[m.name]; ok {
 			all = append(all, m.name)
 		}
+	}
+	if _, ok := c[expressionName]; ok {
+		all = append(all, expressionName)
 	}
 	return slices.Clip(all)
 }

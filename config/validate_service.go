@@ -24,6 +24,7 @@ func (d *decoder) validateService(s *Service, path string) {
 	d.validateEdits(&s.Headers.Request, path+".headers.request")
 	d.validateEdits(&s.Headers.Response, path+".headers.response")
 	d.validateGuard(&s.Guard, path+".guard")
+	d.validateMetrics(s.Guard.Metrics, path+".guard.metrics")
 	if s.Rollout != nil {
 		d.validateRollout(s, s.Rollout, path)
 	}
