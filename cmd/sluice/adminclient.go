@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,7 +47,7 @@ type adminClient struct {
 
 func (f *adminFlags) client() (*adminClient, error) {
 	c := &adminClient{token: os.Getenv("SLUICE_TOKEN"), within: f.timeout}
-	transport := &http.Transport{}
+	transport := &http.Transport{ResponseHeaderTimeout: f.timeout} // streams as well must begin in time
 	switch path, unix := strings.CutPrefix(f.admin, "unix:"); {
 	case unix:
 		c.base = "http://localhost"
@@ -158,6 +159,9 @@ func (c *adminClient) open(ctx context.Context, method, path string, header http
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // the address need not be said twice
+		}
 		return nil, fmt.Errorf("admin API at %s: %w", c.base, err)
 	}
 	if resp.StatusCode >= 300 {

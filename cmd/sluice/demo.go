@@ -255,10 +255,13 @@ func (d *demo) conclude() error {
 	if !r.Cut {
 		verdict = s.paint(red, "v2 was NOT cut off")
 	}
-	fmt.Fprintf(s.w, "\n%s: %d bad answers of v2 reached users, %d other requests failed, %d requests in all",
+	fmt.Fprintf(s.w, "\n%s: %d bad answers of v2 reached users,\n%d other requests failed, %d requests in all\n",
 		verdict, r.ExposedFailures, r.FailedRequests, r.Requests)
-	if r.Cut {
-		fmt.Fprintf(s.w, "; from the first bad answer to the first request after the cut: %.1f ms\n%s\n", r.DetectMS, r.Evidence)
+	if r.Cut && r.DetectMS > 0 {
+		fmt.Fprintf(s.w, "from the first bad answer to the first request after the cut: %.1f ms\n", r.DetectMS)
+	}
+	for _, line := range wrap(r.Evidence, s.width(), "  ") {
+		fmt.Fprintln(s.w, line)
 	}
 	line, err := json.Marshal(r)
 	if err != nil {

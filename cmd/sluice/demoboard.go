@@ -18,7 +18,10 @@ type board struct {
 	lastLog time.Time
 }
 
-const boardLines = 12
+const (
+	boardLines = 12 // of the story
+	barWidth   = 17 // characters; the board is 80 wide and 20 high
+)
 
 func newBoard(d *demo) *board { return &board{demo: d, began: time.Now()} }
 
@@ -33,14 +36,16 @@ func (b *board) period() time.Duration {
 func (b *board) say(format string, args ...any) { b.tell(cyan, fmt.Sprintf(format, args...)) }
 
 func (b *board) tell(colour, text string) {
-	line := fmt.Sprintf("%5.1fs  %s", time.Since(b.began).Seconds(), b.demo.screen.paint(colour, text))
-	if !b.demo.screen.terminal {
-		fmt.Fprintln(b.demo.screen.w, line)
+	at, s := fmt.Sprintf("%5.1fs  ", time.Since(b.began).Seconds()), b.demo.screen
+	if !s.terminal {
+		fmt.Fprintln(s.w, at+text)
 		return
 	}
-	if b.lines = append(b.lines, line); len(b.lines) > boardLines {
-		b.lines = b.lines[1:]
+	for _, line := range wrap(text, s.width()-len(at), "") {
+		b.lines = append(b.lines, at+s.paint(colour, line))
+		at = strings.Repeat(" ", len(at))
 	}
+	b.lines = b.lines[max(0, len(b.lines)-boardLines):]
 }
 
 // draw shows the state of things.
@@ -72,7 +77,7 @@ func (b *board) redraw() {
 	out := []string{
 		s.paint(bold, "sluice demo") + fmt.Sprintf("  a bad version is cut off by itself%12.1fs of %v", time.Since(b.began).Seconds(), b.demo.duration),
 		"",
-		s.paint(dim, fmt.Sprintf(" %-4s %-12s %-32s %8s %8s %9s %9s", "", "STATE", "SHARE", "REQ/S", "ERRORS", "P50", "P99")),
+		s.paint(dim, fmt.Sprintf(" %-4s %-11s %-*s %8s %8s %8s %8s", "", "STATE", barWidth+8, "SHARE", "REQ/S", "ERRORS", "P50", "P99")),
 	}
 	service := b.demo.app.live.Load().Service(demoService)
 	for i, share := range service.Shares() {
@@ -97,10 +102,9 @@ func (b *board) redraw() {
 }
 
 func (b *board) row(v *router.Version, share float64) string {
-	const width = 24
 	s := b.demo.screen
 	stats := b.demo.app.controller.Stats(demoService, v.Name)
-	filled := int(share*width + 0.5)
+	filled := int(share*barWidth + 0.5)
 	if share > 0 && filled == 0 {
 		filled = 1
 	}
@@ -108,9 +112,9 @@ func (b *board) row(v *router.Version, share float64) string {
 	if v.Name == demoCanary {
 		colour = yellow
 	}
-	bar := s.paint(colour, strings.Repeat("█", filled)) + s.paint(dim, strings.Repeat("░", width-filled))
+	bar := s.paint(colour, strings.Repeat("█", filled)) + s.paint(dim, strings.Repeat("░", barWidth-filled))
 	state := v.State().String()
-	return fmt.Sprintf(" %-4s %s %s %6.2f%% %8.1f %7.2f%% %9s %9s", v.Name, s.paint(stateColour(state), fmt.Sprintf("%-12s", state)),
+	return fmt.Sprintf(" %-4s %s %s %6.2f%% %8.1f %7.2f%% %8s %8s", v.Name, s.paint(stateColour(state), fmt.Sprintf("%-11s", state)),
 		bar, share*100, stats.RPS, stats.ErrorRate*100, latency(stats.P50), latency(stats.P99))
 }
 
@@ -132,22 +136,4 @@ func latency(d time.Duration) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000)
-}
-
-// clip cuts a line to the terminal's width; escape sequences take no room.
-func clip(line string, width int) string {
-	used, escape := 0, false
-	for i, r := range line {
-		switch {
-		case r == '\x1b':
-			escape = true
-		case escape:
-			escape = r != 'm'
-		case used == width:
-			return line[:i] + "\x1b[0m"
-		default:
-			used++
-		}
-	}
-	return line
 }

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice/rollout"
@@ -33,7 +36,9 @@ func newEventsCommand() *cobra.Command {
 				return err
 			}
 			v := eventView{screen: newScreen(cmd.OutOrStdout()), json: output == outputJSON, service: service}
-			return v.stream(cmd.Context(), client, follow)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return v.stream(ctx, client, follow)
 		},
 	}
 	flags.add(cmd)

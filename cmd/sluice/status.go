@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type serviceView struct {
 	SetBy    string        `json:"set_by"`
 	SetAt    time.Time     `json:"set_at"`
 	Reason   string        `json:"reason"`
+	DryRun   bool          `json:"dry_run"`
 	Versions []versionView `json:"versions"`
 }
 
@@ -65,7 +67,7 @@ func newStatusCommand() *cobra.Command {
 			if !watch {
 				return s.once(cmd.Context())
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			return s.watch(ctx, interval)
 		},
@@ -86,26 +88,32 @@ type statusView struct {
 }
 
 func (s *statusView) once(ctx context.Context) error {
-	raw, services, err := s.fetch(ctx)
+	frame, err := s.frame(ctx)
 	if err != nil {
 		return err
 	}
-	if s.json {
-		_, err := fmt.Fprintln(s.screen.w, string(raw))
-		return err
-	}
-	_, err = fmt.Fprint(s.screen.w, s.render(services))
+	_, err = fmt.Fprint(s.screen.w, frame)
 	return err
 }
 
+// watch shows the state again and again until ctx ends. A look that fails is
+// told, and does not end it: a restart of the process is worth watching.
 func (s *statusView) watch(ctx context.Context, interval time.Duration) error {
 	ticker := time.NewTicker(max(interval, 100*time.Millisecond))
 	defer ticker.Stop()
-	for {
-		if s.screen.terminal && !s.json {
-			fmt.Fprint(s.screen.w, "\x1b[H\x1b[J")
+	for first := true; ; first = false {
+		frame, err := s.frame(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && first:
+			return err
+		case err != nil:
+			frame = fmt.Sprintf("%s  %v\n", time.Now().Format(time.TimeOnly), err)
 		}
-		if err := s.once(ctx); err != nil && ctx.Err() == nil {
+		if s.json && err != nil {
+			fmt.Fprint(os.Stderr, frame)
+		} else if err := s.screen.show(frame, s.json); err != nil {
 			return err
 		}
 		select {
@@ -114,6 +122,18 @@ func (s *statusView) watch(ctx context.Context, interval time.Duration) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// frame is what one look shows.
+func (s *statusView) frame(ctx context.Context) (string, error) {
+	raw, services, err := s.fetch(ctx)
+	if err != nil {
+		return "", err
+	}
+	if s.json {
+		return string(raw) + "\n", nil
+	}
+	return s.render(services), nil
 }
 
 func (s *statusView) fetch(ctx context.Context) (json.RawMessage, []serviceView, error) {
@@ -138,6 +158,10 @@ func (s *statusView) fetch(ctx context.Context) (json.RawMessage, []serviceView,
 
 func (s *statusView) render(services []serviceView) string {
 	var b strings.Builder
+	columns := statusColumns()
+	if s.screen.terminal {
+		columns = fitting(columns, s.screen.width())
+	}
 	for _, svc := range services {
 		fmt.Fprintf(&b, "%s  stable %s", s.screen.paint(bold, svc.Name), svc.Stable)
 		if svc.SetBy != "" {
@@ -147,41 +171,19 @@ func (s *statusView) render(services []serviceView) string {
 			}
 			b.WriteString(")")
 		}
+		if svc.DryRun {
+			b.WriteString("  " + s.screen.paint(yellow, "dry run: nothing is changed"))
+		}
 		b.WriteString("\n")
-		fmt.Fprintf(&b, "  %-12s %8s %8s %8s  %-12s %9s %10s %8s %9s %9s  %s\n",
-			"VERSION", "DECLARED", "WEIGHT", "SHARE", "STATE", "REQ/S", "REQUESTS", "ERRORS", "P50", "P99", "ENDPOINTS")
+		b.WriteString(row(columns, func(c column) string { return c.head }, nil))
 		for _, v := range svc.Versions {
-			b.WriteString(s.row(v))
+			b.WriteString(row(columns, func(c column) string { return c.cell(v) }, func(c column, cell string) string {
+				if c.head == "STATE" {
+					return s.screen.paint(stateColour(v.State), cell)
+				}
+				return cell
+			}))
 		}
 	}
 	return b.String()
-}
-
-func (s *statusView) row(v versionView) string {
-	healthy := 0
-	for _, e := range v.Endpoints {
-		if e.Healthy && !e.Ejected {
-			healthy++
-		}
-	}
-	return fmt.Sprintf("  %-12s %7.4g%% %7.4g%% %7.4g%%  %s %9.1f %10d %7.2f%% %9s %9s  %d/%d healthy\n",
-		v.Name, v.DeclaredWeight, v.Weight, v.Share, s.screen.paint(stateColour(v.State), fmt.Sprintf("%-12s", v.State)),
-		v.RPS, v.Requests, v.ErrorRate*100, millis(v.P50ms), millis(v.P99ms), healthy, len(v.Endpoints))
-}
-
-func millis(ms float64) string {
-	if ms == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1fms", ms)
-}
-
-func stateColour(state string) string {
-	switch state {
-	case "active":
-		return green
-	case "tripped", "quarantined":
-		return red
-	}
-	return yellow
 }

@@ -61,6 +61,13 @@ func (w *weightsCall) run(ctx context.Context, service string, pairs []string) e
 	if err != nil {
 		return err
 	}
+	changes := len(states)
+	if len(weights) > 0 {
+		changes++
+	}
+	if w.dryRun && changes != 1 {
+		return fmt.Errorf("%w: --dry-run shows what one change would do, got %d", errUsage, changes)
+	}
 	var answer json.RawMessage
 	if len(weights) > 0 {
 		if answer, err = w.put(ctx, base+"/weights", map[string]any{"weights": weights}); err != nil {
@@ -73,7 +80,7 @@ func (w *weightsCall) run(ctx context.Context, service string, pairs []string) e
 			return err
 		}
 	}
-	if w.dryRun && answer != nil {
+	if w.dryRun {
 		return w.show(answer)
 	}
 	if err := w.client.get(ctx, base, &answer); err != nil {
@@ -91,7 +98,10 @@ func (w *weightsCall) put(ctx context.Context, path string, body any) (json.RawM
 		header.Set("If-Match", w.ifMatch)
 	}
 	var answer json.RawMessage
-	_, err := w.client.call(ctx, http.MethodPut, path, header, body, &answer)
+	tag, err := w.client.call(ctx, http.MethodPut, path, header, body, &answer)
+	if w.ifMatch != "" {
+		w.ifMatch = tag // the next change is based on this one
+	}
 	return answer, err
 }
 
@@ -115,7 +125,7 @@ func parseWeights(pairs []string) (map[string]json.Number, error) {
 		version, value, ok := strings.Cut(pair, "=")
 		value = strings.TrimSuffix(value, "%")
 		n, err := strconv.ParseFloat(value, 64)
-		if !ok || version == "" || err != nil || n < 0 || n > 100 {
+		if !ok || version == "" || err != nil || !(n >= 0 && n <= 100) {
 			return nil, fmt.Errorf("%w: got %q, want VERSION=PERCENT with 0 ≤ PERCENT ≤ 100, such as v2=10", errUsage, pair)
 		}
 		if _, twice := weights[version]; twice {
