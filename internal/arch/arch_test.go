@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"sluice/analysis":         {},
 	"sluice/upstream":         {},
 	"sluice/bench":            {},
+	"sluice/promql":           {},
 	"sluice/router":           {"sluice/config", "sluice/analysis", "sluice/upstream"},
 	"sluice/proxy":            {"sluice/router", "sluice/upstream", "sluice/analysis"},
 	"sluice/rollout":          {"sluice/config", "sluice/analysis"},
@@ -24,7 +25,7 @@ var arrows = map[string][]string{
 	"sluice/internal/backend": {},
 	"sluice/internal/peers":   {},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
-		"sluice/proxy", "sluice/rollout", "sluice/admin", "sluice/internal/backend"},
+		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend"},
 }
 
 // Tests may use these besides what their package may import.
