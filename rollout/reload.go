@@ -201,6 +201,9 @@ func (c *Controller) adopt(p *plan) *service {
 	s.guard.members = merge(planned.members, &s.guard)
 	s.attach(c.traffic.Arms(s.name), p.saved.Versions)
 	live, _ := c.traffic.Weights(s.name)
+	if p.fresh {
+		c.insist(s, live)
+	}
 	for i := range s.guard.members {
 		m := &s.guard.members[i]
 		// A trip that the data plane decided and told nobody yet is left alone.
@@ -216,6 +219,17 @@ func (c *Controller) adopt(p *plan) *service {
 		c.journal.Add(e)
 	}
 	return s
+}
+
+// insist puts the weights of s in force again where a command, which came after
+// the swap, set others than the file's.
+func (c *Controller) insist(s *service, got config.Weights) {
+	if got.Stable == s.live.Stable && maps.Equal(got.BP, s.live.BP) {
+		return
+	}
+	if err := c.traffic.SetWeights(s.name, s.live); err != nil {
+		c.journal.Add(Event{Type: "alert", Service: s.name, Message: "the file's weights are not in force: " + err.Error()})
+	}
 }
 
 // merge takes the planned versions, with the standing that they have by now.

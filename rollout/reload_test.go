@@ -101,6 +101,26 @@ func TestCutDuringTheSwapHolds(t *testing.T) {
 	b.wantWeights(8000, 2000)
 }
 
+// TestFileWinsOverCommandsDuringTheSwap: what is in force, what is saved and what
+// the file says must be one thing.
+func TestFileWinsOverCommandsDuringTheSwap(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	cfg := configOf(shop(8000, 2000))
+	if err := b.Reload(cfg, func(fresh map[string]config.Weights) error {
+		if err := b.lab.table(cfg)(fresh); err != nil {
+			return err
+		}
+		_, err := b.SetWeights(shopCommand, map[string]int{"v1": 5000, "v2": 5000})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.wantWeights(8000, 2000)
+	if got := b.services["shop"].live.BP["v2"]; got != 2000 {
+		t.Errorf("the controller takes v2 for %d, want 2000", got)
+	}
+}
+
 func TestVersionsComeAndGo(t *testing.T) {
 	b := newBench(t, Options{}, shop(9000, 1000))
 	quarantine(b, "v2")
