@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -184,7 +185,7 @@ func (d *demo) tell(ctx context.Context) error {
 	board := newBoard(d)
 	board.say("%s takes 90 %%, %s takes 10 %% of %d requests/s, through sluice on %s", demoStable, demoCanary, d.rate, d.address)
 	breaks := time.NewTimer(d.duration / 4)
-	repair := time.NewTimer(d.duration * 6 / 10)
+	repair := time.NewTimer(d.repairAfter())
 	ends := time.NewTimer(d.duration)
 	redraw := time.NewTicker(board.period())
 	defer breaks.Stop()
@@ -207,6 +208,15 @@ func (d *demo) tell(ctx context.Context) error {
 			board.draw()
 		}
 	}
+}
+
+// repairAfter leaves time to come back after a trip. A few errors are the
+// verdict's, which takes its time and is final.
+func (d *demo) repairAfter() time.Duration {
+	if d.fault == faultErrors {
+		return d.duration * 9 / 10
+	}
+	return d.duration * 6 / 10
 }
 
 func (d *demo) breakCanary(board *board) {
@@ -260,8 +270,8 @@ func (d *demo) conclude() error {
 	if r.Cut && r.DetectMS > 0 {
 		fmt.Fprintf(s.w, "from the first bad answer to the first request after the cut: %.1f ms\n", r.DetectMS)
 	}
-	for _, line := range wrap(r.Evidence, s.width(), "  ") {
-		fmt.Fprintln(s.w, line)
+	if r.Evidence != "" {
+		fmt.Fprintln(s.w, strings.Join(wrap(r.Evidence, s.width(), "  "), "\n"))
 	}
 	line, err := json.Marshal(r)
 	if err != nil {
