@@ -20,22 +20,18 @@ type baseline struct {
 	Bound  Bound    `json:"bound"`
 }
 
-// add takes in a block and returns the bound to judge it by, 0 if stable has enough
-// traffic or nothing is known. Everything it decides by came before the block, but for
-// arrivals.
-func (b *baseline) add(k Block, alpha float64) (thin float64) {
+// add takes in a block and reports whether stable has too little traffic to judge the
+// block by. Everything it decides by came before the block, but for arrivals.
+func (b *baseline) add(k *Block) (thin bool) {
 	decay := math.Exp(-1.0 / arrivalMemory)
 	b.Canary = b.Canary*decay + float64(k.Canary.Requests)
 	b.Stable = b.Stable*decay + float64(k.Stable.Requests)
 	b.Recent.add(k.Stable)
 	if b.thin() {
-		if u := b.Bound.Upper(alpha); u < 1 {
-			return u
-		}
-		return 0
+		return true
 	}
 	b.Bound.Add(k.Stable)
-	return 0
+	return false
 }
 
 func (b *baseline) thin() bool { return b.Stable < thinShare*(b.Canary+b.Stable) }

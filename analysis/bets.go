@@ -56,19 +56,31 @@ func (b *relativeBets) weigh(canary, stable Counts, l *[grid]float64) {
 	}
 }
 
-// multiples are the alternatives of an absolute limit, in units of the limit.
-var multiples = [grid]float64{1.5, 2, 3, 5, 10, 30, 100}
+// multiples and fractions are the alternatives of an absolute limit, in units of the limit,
+// and those of a ratio that is not to be reached, in units of that (judgement 2.6).
+var (
+	multiples = [grid]float64{1.5, 2, 3, 5, 10, 30, 100}
+	fractions = [grid]float64{0.002, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8}
+)
 
 // bernoulliFrom is the limit above which the exact Bernoulli factor, which must keep
 // its alternatives under 1, beats the Poisson bound.
 const bernoulliFrom = 0.05
 
-// absoluteBets test p_canary ≤ p0 (judgement 2.1, formula 2). Stable is not looked at.
-type absoluteBets struct{ p0 float64 }
+// absoluteBets test p_canary ≤ p0, or ≥ p0 for less (judgement 2.1, formula 2). Stable is
+// not looked at.
+type absoluteBets struct {
+	p0   float64
+	less bool
+}
 
 func (b absoluteBets) weigh(canary, _ Counts, l *[grid]float64) {
 	n, e := float64(canary.Requests), float64(canary.Failed)
-	for j, rho := range multiples {
+	rhos := &multiples
+	if b.less {
+		rhos = &fractions
+	}
+	for j, rho := range rhos {
 		if b.p0 <= bernoulliFrom {
 			l[j] = e*math.Log(rho) - n*b.p0*(rho-1)
 			continue

@@ -11,8 +11,8 @@ import "time"
 //
 // By hand: Canary and Stable are differences of Recorder.Totals' Counts of the traffic
 // split by chance or sticky hash (Arm.Split); CanaryAll adds what rules sent (Arm.Ruled),
-// for absolute limits. The latencies are differences of Recorder.Latencies of the same
-// recorders, Overdue is Recorder.Overdue now, not a difference. A simulator may fill in
+// for absolute limits. The latencies are differences of the same
+// recorders' (Recorder.AddLatencies), Overdue is Recorder.Overdue now, no difference. A simulator may fill in
 // any of them; what is nil or zero is not looked at. A Judge keeps nothing that a
 // block points to.
 type Block struct {
@@ -22,7 +22,7 @@ type Block struct {
 	// Latencies of the answers that Counts count; nil: not measured.
 	CanaryLatency, StableLatency, CanaryAllLatency *Latency
 
-	// In flight at the block's end, for far too long.
+	// Late without an answer at the block's end; not differences.
 	CanaryOverdue, StableOverdue, CanaryAllOverdue Overdue
 
 	// Failures of keys (sticky clients) that had failed in the same second already; they
@@ -60,26 +60,27 @@ func (l *Latency) ObserveN(d time.Duration, failed bool, n uint32) {
 	l.OK[i] += n
 }
 
-// slower are the answers above cell i as Failed, and those with all good ones as Requests.
-func (l *Latency) slower(i int) (c Counts) {
-	if l == nil {
-		return c
+// split counts good answers up to cell i, and all answers above it.
+func (l *Latency) split(i int) (good, slow uint64) {
+	for _, n := range l.OK[:i+1] {
+		good += uint64(n)
 	}
-	for k, n := range l.OK {
-		c.Requests += uint64(n)
-		if k > i {
-			c.Failed += uint64(n) + uint64(l.Failed[k])
-			c.Requests += uint64(l.Failed[k])
-		}
+	for _, n := range l.OK[i+1:] {
+		slow += uint64(n)
 	}
-	return c
+	for _, n := range l.Failed[i+1:] {
+		slow += uint64(n)
+	}
+	return good, slow
 }
 
 // overdueAges is how many ages an Overdue knows: 1, 2, 4, 8, 16 and 32 s.
 const overdueAges = 6
 
-// Overdue are how many requests are in flight for longer than 1, 2, 4, 8, 16 and
-// 32 s. Each is in all the counts that it is old enough for.
+// Overdue are requests known to be late by 1, 2, 4, 8, 16 and 32 s without an answer in
+// any Latency: those that are in flight for longer now, and all so far that ended in
+// another way after so long (the client left). Each is in all the counts that it is late
+// enough for.
 type Overdue [overdueAges]uint64
 
 // Add sums two.
@@ -88,12 +89,4 @@ func (o Overdue) Add(p Overdue) Overdue {
 		o[i] += p[i]
 	}
 	return o
-}
-
-// overdueAge is the least of an Overdue's ages that is d or more; the last for longer ones.
-func overdueAge(d time.Duration) (i int) {
-	for i < overdueAges-1 && time.Second<<i < d {
-		i++
-	}
-	return i
 }

@@ -27,6 +27,10 @@ func (b *Bound) Add(c Counts) {
 // nothing is known.
 func (b *Bound) Upper(alpha float64) float64 { return UpperRate(b.Older.Add(b.Newer), alpha) }
 
+// Lower is the same from below: a failure rate that the average fell short of with
+// probability alpha at most; 0 if nothing is known.
+func (b *Bound) Lower(alpha float64) float64 { return LowerRate(b.Older.Add(b.Newer), alpha) }
+
 // boundBets are the factors ρ < 1 of UpperRate, small ones for few failures, those near 1 for many.
 var boundBets = [...]float64{0.02, 0.1, 0.25, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99}
 
@@ -46,4 +50,23 @@ func UpperRate(c Counts, alpha float64) float64 {
 		upper = math.Min(upper, u)
 	}
 	return upper
+}
+
+// LowerRate is UpperRate's mirror: for ρ > 1, ρ^e·exp(−(ρ−1)nl) is an e-process against
+// p ≤ l. 0 without requests.
+func LowerRate(c Counts, alpha float64) float64 {
+	if c.Requests == 0 {
+		return 0
+	}
+	lower := 0.0
+	budget := math.Log(float64(len(boundBets)) / alpha)
+	for _, b := range boundBets {
+		rho := 2 - b
+		if b < 0.5 {
+			rho = 1 / b
+		}
+		l := (float64(c.Failed)*math.Log(rho) - budget) / (float64(c.Requests) * (rho - 1))
+		lower = math.Max(lower, l)
+	}
+	return lower
 }

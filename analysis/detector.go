@@ -31,6 +31,8 @@ type pending struct {
 	Canary, Stable Counts
 }
 
+func (p *pending) empty() bool { return p.Canary.Requests == 0 && p.Stable.Requests == 0 }
+
 // start lets w of every alternative's mass begin with the coming block.
 func (d *detector) start(w float64) {
 	for j := range d.Mass {

@@ -73,7 +73,7 @@ func TestExpectationUnderTheNullIsOneAtMost(t *testing.T) {
 	}
 	for _, p0 := range []float64{0.001, 0.01, 0.05, 0.06, 0.2, 0.5, 0.9} {
 		for _, share := range []float64{1, 0.5, 0} {
-			for _, e := range expectations(absoluteBets{p0}, 60, 0, p0*share, 0) {
+			for _, e := range expectations(absoluteBets{p0: p0}, 60, 0, p0*share, 0) {
 				worst = max(worst, e)
 			}
 		}
@@ -108,7 +108,7 @@ func TestEqualityOnTheBoundary(t *testing.T) {
 }
 
 func TestAbsoluteFactorIsExactlyFairAboveFivePercent(t *testing.T) {
-	for _, e := range expectations(absoluteBets{0.2}, 40, 0, 0.2, 0) {
+	for _, e := range expectations(absoluteBets{p0: 0.2}, 40, 0, 0.2, 0) {
 		if math.Abs(e-1) > 1e-9 {
 			t.Errorf("E[L] = %g at the limit, want 1", e)
 		}
@@ -179,7 +179,7 @@ func TestAgreesWithTheReference(t *testing.T) {
 	for _, c := range cases {
 		var b bets = newRelativeBets(1.5, 0.001, c.Args.R0 != nil)
 		if c.Args.P0 != nil {
-			b = absoluteBets{*c.Args.P0}
+			b = absoluteBets{p0: *c.Args.P0}
 		}
 		limit := math.Inf(1)
 		if c.Args.Cap != nil {

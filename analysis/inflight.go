@@ -1,6 +1,9 @@
 package analysis
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // A recorder of completions alone is blind while a version hangs. So requests
 // are also counted by the second in which they started, in two rings of counters
@@ -46,8 +49,8 @@ func (r *Recorder) inFlight(from, to int64) uint64 {
 	return started - min(started, finished)
 }
 
-// Overdue counts the requests in flight for longer than each of an Overdue's ages; now
-// is Now. As with InFlightOlder no younger request is ever counted. 128 loads a shard.
+// Overdue counts the requests that are late without an answer; now is Now. As with
+// InFlightOlder no younger request is ever counted. 134 loads a shard.
 func (r *Recorder) Overdue(now int64) (o Overdue) {
 	var flying [ringSeconds]int64 // by second of start
 	r.each(func(s *shard) {
@@ -59,6 +62,12 @@ func (r *Recorder) Overdue(now int64) (o Overdue) {
 		for i := range flying {
 			flying[i] += int64(s.started[i].Load())
 		}
+		for i := range s.left {
+			n := s.left[i].Load()
+			for k := 0; k <= i; k++ {
+				o[k] += n
+			}
+		}
 	})
 	for i := range o {
 		for t := second(now) - ringSeconds + 1; t <= second(now)-1<<i-1; t++ {
@@ -66,4 +75,15 @@ func (r *Recorder) Overdue(now int64) (o Overdue) {
 		}
 	}
 	return o
+}
+
+// leave counts a request that ended without an answer in any Latency, by the greatest
+// of an Overdue's ages that it was older than.
+func (s *shard) leave(start, end int64) {
+	age := second(end) - second(start) - 1
+	if age < 1 {
+		return
+	}
+	i := min(bits.Len64(uint64(age))-1, overdueAges-1)
+	s.left[i].Add(1)
 }

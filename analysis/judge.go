@@ -33,7 +33,20 @@ func (o JudgeOptions) withDefaults() JudgeOptions {
 	if o.Alpha > 0 && o.Horizon <= 0 {
 		o.Horizon = time.Hour
 	}
+	if o.Alpha > 0 && o.Canaries > 1 {
+		o.Alpha /= float64(o.Canaries)
+	}
+	if o.WarmUp == 0 {
+		o.WarmUp = 30 * time.Second
+	}
 	return o
+}
+
+func (o JudgeOptions) hangAge() time.Duration {
+	if o.HangAge <= 0 {
+		return 4 * time.Second
+	}
+	return time.Second << min(overdueAge(o.HangAge.Seconds()), overdueAges-1)
 }
 
 // Judge weighs the evidence about one version against stable, block by block.
@@ -41,14 +54,20 @@ func (o JudgeOptions) withDefaults() JudgeOptions {
 // JSON and back so that evidence survives a restart. It does not latch: what is
 // condemned stays so by the controller's doing, and gets a new Judge when released.
 type Judge struct {
-	options  JudgeOptions
-	mass     startMass
-	bound    float64 // evidence that condemns
-	limit    float64 // burst guard's
-	criteria []criterion
-	blocks   int64   // with traffic of the canary
-	rest     float64 // mass not yet started
-	baseline baseline
+	options   JudgeOptions
+	mass      startMass
+	bound     float64 // evidence that condemns
+	limit     float64 // burst guard's
+	look      float64 // mode window: chance of a false breach that one look may have
+	warmUp    int64   // blocks
+	charges   []charge
+	blocks    int64   // with traffic of the canary
+	rest      float64 // mass not yet started
+	baseline  baseline
+	reference reference
+	endpoints endpoints
+	stage     *stage // nil: none runs
+	last      step   // here so as not to allocate
 }
 
 // NewJudge makes a Judge with no evidence. Limits that mean nothing (a ratio of 0, a
@@ -61,37 +80,85 @@ func NewJudge(o JudgeOptions) *Judge {
 		j.mass, j.bound = rolloutMass(o.Horizon), 1/o.Alpha
 		j.rest = j.mass.planned + j.mass.reserve
 	}
-	j.criteria = criteria(o)
-	for i := range j.criteria {
-		j.criteria[i].Canary.start(j.mass.first)
+	j.look = 1 / hundredMonths
+	if o.Alpha > 0 {
+		j.look = o.Alpha / max(1, o.Horizon.Seconds())
+	}
+	j.charges = charges(o)
+	for i := range j.charges {
+		j.charges[i].Canary.start(j.mass.first)
 	}
 	j.limit = burstGuard(j.bound, o.Guard)
+	j.warmUp = int64(o.WarmUp / time.Second)
 	return j
 }
 
 // Options are those the Judge was made with.
 func (j *Judge) Options() JudgeOptions { return j.options }
 
+// Latencies reports whether any criterion needs a block's latencies.
+func (j *Judge) Latencies() bool {
+	for i := range j.charges {
+		if j.charges[i].slowness() {
+			return true
+		}
+	}
+	if j.stage != nil {
+		for i := range j.stage.Gates {
+			if j.stage.Gates[i].slowness() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Add weighs one block and says where the evidence stands. A block without traffic
 // of the canary costs nothing of the budget.
 func (j *Judge) Add(b Block) Verdict {
-	s := step{Block: b, thin: j.baseline.add(b, j.boundAlpha()), least: j.mass.at(j.blocks), limit: j.limit, bound: j.bound}
-	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 {
+	s := &j.last
+	*s = step{
+		Block: b, least: j.mass.at(j.blocks), limit: j.limit, bound: j.bound, alpha: j.boundAlpha(),
+		look: j.look, least1: j.options.MinRequests, cold: j.blocks < j.warmUp,
+		baseline: &j.baseline, reference: &j.reference,
+	}
+	s.thin = j.baseline.add(&s.Block)
+	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 || b.CanaryAllOverdue[0] > 0 {
 		s.starting = s.least
 		j.blocks++
 		j.rest = math.Max(0, j.rest-s.starting)
 	}
-	for i := range j.criteria {
-		j.criteria[i].add(&s)
+	for i := range j.charges {
+		j.charges[i].add(s)
 	}
+	if j.stage != nil {
+		j.stage.add(s)
+	}
+	if !s.thin {
+		j.reference.add(b.StableLatency)
+	}
+	if c := j.loudest(); c != nil {
+		_, r := c.best()
+		j.endpoints.add(&s.Block, r.Since)
+	}
+	*s = step{}
 	return j.Verdict()
 }
 
-// evidence is M: the criteria's, by their shares, and what has not started.
+// evidence is M: the charges', by their shares, and what has not started. The exact
+// bounds of mode window don't add up: there the strongest counts, each within its share.
 func (j *Judge) evidence() float64 {
 	m := j.rest
-	for i := range j.criteria {
-		m += j.criteria[i].share * j.criteria[i].evidence()
+	if j.options.Window > 0 {
+		m = 0
+	}
+	for i := range j.charges {
+		c := &j.charges[i]
+		if c.Window != nil {
+			m = math.Max(m, c.evidence())
+			continue
+		}
+		m += c.share * c.evidence()
 	}
 	return m
 }

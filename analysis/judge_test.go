@@ -21,7 +21,7 @@ func TestLimitsThatMeanNothingAreLeftOut(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	j := NewJudge(JudgeOptions{Breach: append(ratios(-1, nan, inf, 1.5), limits(1, -0.1, nan, inf, 2, 0)...)})
 	var kept []string
-	for _, c := range j.criteria {
+	for _, c := range j.charges {
 		kept = append(kept, c.threshold)
 	}
 	if want := []string{"> 1.5x stable", "> 0%"}; !slices.Equal(kept, want) {

@@ -86,7 +86,7 @@ func FuzzEvidence(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(`{}`))
-	f.Add([]byte(`{"criteria":[{}],"options":{"Breach":[{"Metric":"error_rate","Limit":0.5}]}}`))
+	f.Add([]byte(`{"charges":[{}],"options":{"Breach":[{"Metric":"error_rate","Limit":0.5}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var j Judge
 		if j.UnmarshalJSON(data) != nil {

@@ -30,6 +30,7 @@ type shard struct {
 	sumNs     [Classes]atomic.Uint64
 	started   [ringSeconds]atomic.Uint64 // by second of start, modulo the ring
 	finished  [ringSeconds]atomic.Uint64 // by second of *start* too
+	left      [overdueAges]atomic.Uint64 // ended late, and stand in no Latency
 	buckets   [Classes][Buckets]atomic.Uint64
 	_         [128]byte // keeps the next shard off this one's last cache lines
 }
@@ -52,6 +53,9 @@ func (r *Recorder) Record(shard uint32, start, end int64, o Outcome) {
 		ns := max(end-start, 0)
 		s.buckets[c][bucketOf(ns)].Add(1)
 		s.sumNs[c].Add(uint64(ns))
+	}
+	if c := classOf(o); c != ClassOK && c != ClassFailed {
+		s.leave(start, end)
 	}
 	s.byOutcome[o].Add(1)
 	s.finished[second(start)&ringMask].Add(1)

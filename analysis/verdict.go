@@ -54,45 +54,48 @@ type Verdict struct {
 	Canary    Counts        `json:"canary"`             // since then; Failed: failed, slow or hanging, as the metric says
 	Stable    Counts        `json:"stable"`             // the same of stable
 	Slow      time.Duration `json:"slow,omitempty"`     // of a latency: what counts as slow for the canary
-	Effect    float64       `json:"effect"`             // the ratio (or rate) that explains it best
+	Effect    float64       `json:"effect"`             // the canary's rate, or its ratio to stable's, of what Failed counts
 	Endpoint  string        `json:"endpoint,omitempty"` // it is this endpoint, not the version
 	Summary   string        `json:"summary"`            // one sentence for people
 }
 
 // Verdict says where the evidence stands, as the last Add did.
 func (j *Judge) Verdict() Verdict {
-	v := Verdict{Metric: ErrorRate, Evidence: j.evidence(), Bound: j.bound}
+	v := Verdict{Evidence: j.evidence(), Bound: j.bound}
 	c := j.loudest()
 	if c == nil {
 		v.Summary = "nothing to judge by"
 		return v
 	}
+	v.Metric, v.Threshold, v.Slow = c.of.Metric, c.threshold, c.slow()
 	switch {
 	case v.Evidence >= j.bound:
 		v.Standing = Breach
+		if e, ok := JudgeEndpoints(j.endpoints.counts, j.endpoints.stable); ok && c.relative() && !c.slowness() {
+			v.Standing, v.Endpoint = BadEndpoint, e
+		}
 	case c.Excused:
 		v.Standing = Environment
 	case v.Evidence >= suspicion:
 		v.Standing = Suspicious
 	}
-	v.Threshold = c.threshold
-	alternative, run := c.Canary.best()
+	alternative, run := c.best()
 	v.Since, v.Canary, v.Stable = run.Since, run.Canary, run.Stable
 	v.Effect = c.effect(alternative, run)
 	v.Summary = v.sentence(c)
 	return v
 }
 
-// loudest is the criterion that weighs most: an excused one only if no other would
+// loudest is the charge that weighs most: an excused one only if no other would
 // be suspicious, and only if the canary is over its limit at all.
-func (j *Judge) loudest() *criterion {
-	var top, excused *criterion
-	for i := range j.criteria {
-		c := &j.criteria[i]
+func (j *Judge) loudest() *charge {
+	var top, excused *charge
+	for i := range j.charges {
+		c := &j.charges[i]
 		if top == nil || c.share*c.evidence() > top.share*top.evidence() {
 			top = c
 		}
-		if c.Excused && c.Canary.evidence() >= suspicion {
+		if c.Excused && c.held() >= suspicion {
 			excused = c
 		}
 	}
@@ -100,21 +103,4 @@ func (j *Judge) loudest() *criterion {
 		return excused
 	}
 	return top
-}
-
-// effect is the rate of the canary, or its ratio to stable's: the measured one if
-// stable failed at all, else the alternative that fits best.
-func (c *criterion) effect(alternative int, r run) float64 {
-	switch b := c.bets.(type) {
-	case *relativeBets:
-		if r.Stable.Rate() > 0 {
-			return r.Canary.Rate() / r.Stable.Rate()
-		}
-		if r.Canary.Failed > 0 {
-			return b.ratios[alternative]
-		}
-		return 0
-	default:
-		return r.Canary.Rate()
-	}
 }
