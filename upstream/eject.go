@@ -35,8 +35,8 @@ func (e *Endpoint) failure(now int64) {
 	e.penalty.add(now)
 	switch w := e.ejection.Load(); {
 	case w == 0:
-		if e.streak.Add(1) >= ejectAfter {
-			e.eject(now)
+		if n := e.streak.Add(1); n >= ejectAfter {
+			e.eject(now, fmt.Sprintf("%d failures in a row", n))
 		}
 	case now >= w:
 		e.extend(w, now)
@@ -46,7 +46,7 @@ func (e *Endpoint) failure(now int64) {
 // eject takes the endpoint out of service, unless half of the version's
 // endpoints would then be out. If another ejection is being decided, the next
 // failure asks again: a request never waits here.
-func (e *Endpoint) eject(now int64) {
+func (e *Endpoint) eject(now int64, why string) {
 	v := e.target.version
 	if !v.ejecting.TryLock() {
 		return
@@ -61,7 +61,7 @@ func (e *Endpoint) eject(now int64) {
 	fits := (out+1)*2 <= len(all) && slices.Contains(all, e)
 	reason, ok := "", false
 	if fits {
-		reason, ok = e.out(0, now, fmt.Sprintf("%d failures in a row", e.streak.Load()))
+		reason, ok = e.out(0, now, why)
 	}
 	v.ejecting.Unlock()
 	if ok {

@@ -22,6 +22,8 @@ type Endpoint struct {
 	streak   atomic.Int32 // failures in a row
 	penalty  penalty
 	ejection atomic.Int64 // see eject.go; 0: in service
+	answered atomic.Int64 // see overdue.go
+	overdue  atomic.Int64
 	_        [64]byte
 }
 

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 )
 
-// Conn returns a connection: an idle one (checked by a non-blocking peek if it
-// idled over a second) unless fresh is set, else a new one within the limits and the
+// Conn returns a connection: an idle one (if a non-blocking peek finds it
+// open and silent) unless fresh is set, else a new one within the limits and the
 // connect timeout. ctx cancels waiting and dialling. Errors wrap ErrOverLimit
 // or the dial's cause. The caller ends the Conn by Release or Discard.
 //

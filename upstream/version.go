@@ -14,6 +14,7 @@ type version struct {
 	ejecting      sync.Mutex           // one ejection at a time, so that the cap holds
 	latest        atomic.Pointer[Pool] // the newest generation: what the cap on ejections counts
 	prober        atomic.Pointer[Prober]
+	overdueLimit  overdueLimit
 }
 
 // report tells the prober's owner of a change of e.
