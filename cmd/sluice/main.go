@@ -67,6 +67,7 @@ func newRoot() *cobra.Command {
 		newRunCommand(), newValidateCommand(), newDemoCommand(),
 		newStatusCommand(), newWeightsCommand(), newEventsCommand(),
 		newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
+		newSimulateCommand(),
 	)
 	return root
 }

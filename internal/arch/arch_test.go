@@ -24,8 +24,9 @@ var arrows = map[string][]string{
 	"sluice/internal/arch":    {},
 	"sluice/internal/backend": {},
 	"sluice/internal/peers":   {},
+	"sluice/simulation":       {"sluice/analysis", "sluice/internal/peers"},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
-		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend"},
+		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend", "sluice/simulation"},
 }
 
 // Tests may use these besides what their package may import.
