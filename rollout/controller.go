@@ -41,6 +41,7 @@ type Controller struct {
 	saved     map[string]savedService // read at the start; what Reload has adopted is removed
 	services  map[string]*service
 	ordered   []*service // in the file's order
+	awake     []*service // those of ordered that are busy or held: all that tick looks at
 	decided   decisions
 	rollbacks map[RollbackKey]uint64
 	blocks    int  // closed so far
@@ -176,6 +177,7 @@ func (c *Controller) step(s *service, in input, f facts) {
 	}
 	if len(todo) > 0 {
 		s.held = s.guard.holds()
+		c.rouse(s)
 		c.saver.kick()
 	}
 }

@@ -38,7 +38,11 @@ func (c *Controller) Reload(cfg *config.Config, swap func(fresh map[string]confi
 		services[s.name] = s
 		ordered = append(ordered, s)
 	}
-	c.services, c.ordered, c.saved = services, ordered, nil
+	c.services, c.ordered, c.saved, c.awake = services, ordered, nil, nil
+	for _, s := range ordered {
+		s.awake = false
+		c.rouse(s)
+	}
 	c.saver.kick()
 	return nil
 }

@@ -101,6 +101,24 @@ func TestCutDuringTheSwapHolds(t *testing.T) {
 	b.wantWeights(8000, 2000)
 }
 
+// TestCooldownEndsAfterAReload: a service without traffic that is tripped stays under watch.
+func TestCooldownEndsAfterAReload(t *testing.T) {
+	b := newBench(t, Options{}, shop(9000, 1000))
+	b.lab.send("shop", "v2", 9, analysis.ServerError)
+	b.react(<-b.lab.cuts)
+	other := shop(9000, 1000)
+	other.Name = "other"
+	b.load(other, shop(9000, 1000))
+	b.tick(time.Now())
+	if got := b.lab.probes(); len(got) != 0 {
+		t.Fatalf("probed %v within the cooldown", got)
+	}
+	b.tick(time.Now().Add(6 * time.Second))
+	if got := b.lab.probes(); len(got) != 1 || got[0] != "v2" {
+		t.Errorf("probed %v after the cooldown, want v2", got)
+	}
+}
+
 // TestFileWinsOverCommandsDuringTheSwap: what is in force, what is saved and what
 // the file says must be one thing.
 func TestFileWinsOverCommandsDuringTheSwap(t *testing.T) {

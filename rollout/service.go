@@ -19,6 +19,7 @@ type service struct {
 	versions []*watched
 	held     bool // a version is tripped: cooldowns run, traffic or not
 	busy     bool // had traffic in the last second
+	awake    bool // in the controller's awake
 	idle     int  // looks since the last traffic
 	rate     analysis.Rate
 }

@@ -23,10 +23,12 @@ const (
 func (c *Controller) tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.ordered {
-		if !s.busy && !s.held {
+	awake := c.awake[:0]
+	for _, s := range c.awake {
+		if s.awake = s.busy || s.held; !s.awake {
 			continue
 		}
+		awake = append(awake, s)
 		if s.busy {
 			c.findHangs(s, now)
 			c.askChecks(s, now)
@@ -35,6 +37,16 @@ func (c *Controller) tick(now time.Time) {
 			c.followProbes(s, now)
 			c.step(s, input{at: now, what: clockTick}, facts{})
 		}
+	}
+	clear(c.awake[len(awake):])
+	c.awake = awake
+}
+
+// rouse lets tick look at s, if there is something to look at.
+func (c *Controller) rouse(s *service) {
+	if !s.awake && (s.busy || s.held) {
+		s.awake = true
+		c.awake = append(c.awake, s)
 	}
 }
 
@@ -53,6 +65,7 @@ func (c *Controller) block(now time.Time) {
 		s.idle++
 		if s.busy = s.moved(); s.busy {
 			s.idle = 0
+			c.rouse(s)
 			c.weigh(s, now)
 		}
 		if s.busy || s.cfg.Health != nil {
