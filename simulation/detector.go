@@ -80,15 +80,16 @@ func cellBounds() []float64 {
 	return all
 }
 
-// Select returns the detectors that the names stand for: a name, the part of it before
-// a dash ("flagger"), or "all".
+// Select returns the detectors that the names stand for: a name, the part before a
+// dash of several ("flagger"), or "all".
 func Select(names []string) ([]Detector, error) {
 	var chosen []Detector
 	all := Detectors()
 	for _, name := range names {
 		found := false
+		exact := slices.ContainsFunc(all, func(d Detector) bool { return d.Name == name })
 		for _, d := range all {
-			if name != "all" && name != d.Name && !strings.HasPrefix(d.Name, name+"-") {
+			if name != "all" && name != d.Name && (exact || !strings.HasPrefix(d.Name, name+"-")) {
 				continue
 			}
 			found = true

@@ -43,7 +43,7 @@ The same seed gives the same figures on any machine.
 	flags := cmd.Flags()
 	flags.IntVar(&f.runs, "runs", 100, "rollouts of each scenario")
 	flags.Uint64Var(&f.seed, "seed", 1, "the same seed gives the same figures")
-	flags.StringSliceVar(&f.detectors, "detectors", nil, "names, or parts before a dash: sluice,flagger (default all, or those of the table)")
+	flags.StringSliceVar(&f.detectors, "detectors", nil, "names, or what several begin with: sluice,flagger (default all, or those of the table)")
 	flags.StringVar(&f.table, "table", "", "3.2 (false rollbacks), 3.3 (detection), 3.4 (latency), promotion or all")
 	flags.BoolVar(&f.list, "list", false, "list scenarios and detectors")
 	addOutputFlag(cmd, &f.output)
