@@ -70,7 +70,7 @@ func (c *Config) Inactive() []string {
 func inactiveGuard(g *Guard, path string, add func(string, string, ...any)) {
 	for _, name := range g.Breach.sortedMetrics() {
 		switch {
-		case name == "error_rate":
+		case name == "error_rate", name == "cpu_utilization", name == "memory_utilization", name == expressionName:
 		case name != "success_rate":
 			add(path+".breach."+name, "is not judged in this release")
 		case slices.ContainsFunc(g.Breach[name], func(t Threshold) bool { return t.Ratio != 0 }):
@@ -82,6 +82,11 @@ func inactiveGuard(g *Guard, path string, add func(string, string, ...any)) {
 	}
 	if g.MaxExposedFailures > 0 {
 		add(path+".max_exposed_failures", "is not enforced in this release")
+	}
+	for i := range g.Metrics {
+		if len(g.Metrics[i].Success) > 0 {
+			add(element(path+".metrics", i)+".success", "stages are not carried out in this release")
+		}
 	}
 }
 

@@ -117,6 +117,20 @@ func (e *Expression) Holds(canary, stable Figures) (holds, known bool) {
 	return e.run(env)
 }
 
+// Explain names the figures that e reads, as they are: "p99.canary 250, p99.stable 200".
+func (e *Expression) Explain(canary, stable Figures) string {
+	byName := figures()
+	parts := make([]string, 0, len(e.reads))
+	for _, o := range e.reads {
+		side, word := &canary, sideCanary
+		if o.stable {
+			side, word = &stable, sideStable
+		}
+		parts = append(parts, fmt.Sprintf("%s.%s %.4g", o.name, word, byName[o.name](side)))
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (e *Expression) run(env map[string]any) (holds, known bool) {
 	defer func() {
 		if recover() != nil { // a fault of the library: no evidence

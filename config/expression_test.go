@@ -37,6 +37,17 @@ func TestExpressionHolds(t *testing.T) {
 	}
 }
 
+func TestExpressionExplains(t *testing.T) {
+	e, err := compileExpression("p99.canary > 1.2 * p99.stable && p99.canary > 100 || rps.stable < 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := e.Explain(Figures{P99: 250.25}, Figures{P99: 200, RPS: 0.5})
+	if want := "p99.canary 250.2, p99.stable 200, rps.stable 0.5"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestExpressionRefused(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"p98.canary > 3", "at its character 1: p98 is not known, want one of error_rate"},

@@ -20,7 +20,7 @@ type Metric struct {
 // Prometheus is one instant query.
 type Prometheus struct {
 	URL      string        // of the server; /api/v1/query is added
-	Query    string        // ${service}, ${version} and ${stable} are filled in at run time; $$ is a dollar
+	Query    string        // ${service} and ${version} are filled in at run time; $$ is a dollar
 	Token    Secret        // bearer token; "": none
 	TLS      *UpstreamTLS  // nil: the system's roots
 	Interval time.Duration // between two evaluations; default 15s
@@ -43,7 +43,7 @@ func metricKind() kind[Metric] {
 func prometheusKind() kind[Prometheus] {
 	return mapping(Prometheus{Interval: 15 * time.Second, Timeout: 2 * time.Second},
 		needs("url", "URL of the server, without /api/v1/query.", text("a URL such as http://prometheus:9090", "", prometheusURL), func(p *Prometheus) *string { return &p.URL }),
-		needs("query", "PromQL that gives one number for one version; ${service}, ${version} and ${stable} are filled in at run time.",
+		needs("query", "PromQL that gives one number for one version; ${service} and ${version} are filled in at run time.",
 			atRun(nonEmpty("a PromQL query with ${version} in it")), func(p *Prometheus) *string { return &p.Query }),
 		has("token", "Bearer token; best ${file:/run/secrets/…}.", secret(checkBearer), func(p *Prometheus) *Secret { return &p.Token }),
 		has("tls", "How an https URL is verified, and who we say we are.", optional(upstreamTLSKind()), func(p *Prometheus) **UpstreamTLS { return &p.TLS }),
@@ -108,11 +108,11 @@ func (d *decoder) validateQuery(query, path string) {
 	found := false
 	for _, v := range variablePattern().FindAllStringSubmatch(query, -1) {
 		switch v[1] {
-		case "", "service", "stable":
+		case "", "service":
 		case "version":
 			found = true
 		default:
-			d.fault(path, "${%s} is not known here, want ${service}, ${version} or ${stable}; the environment is ${env:%s}", v[1], v[1])
+			d.fault(path, "${%s} is not known here, want ${service} or ${version}; the environment is ${env:%s}", v[1], v[1])
 		}
 	}
 	if !found {
@@ -121,7 +121,7 @@ func (d *decoder) validateQuery(query, path string) {
 }
 
 // For is the query for one version.
-func (p *Prometheus) For(service, version, stable string) string {
+func (p *Prometheus) For(service, version string) string {
 	return variablePattern().ReplaceAllStringFunc(p.Query, func(v string) string {
 		switch v {
 		case "$$":
@@ -130,8 +130,6 @@ func (p *Prometheus) For(service, version, stable string) string {
 			return service
 		case "${version}":
 			return version
-		case "${stable}":
-			return stable
 		}
 		return v
 	})

@@ -43,7 +43,7 @@ func TestMetrics(t *testing.T) {
 	if !reflect.DeepEqual(g.Metrics, want) {
 		t.Errorf("got  %+v\nwant %+v", g.Metrics, want)
 	}
-	if got, want := g.Metrics[0].Prometheus.For("shop", "v2", "v1"), `sum(rate(errors{app="shop",version="v2"}[1m])) / $x`; got != want {
+	if got, want := g.Metrics[0].Prometheus.For("shop", "v2"), `sum(rate(errors{app="shop",version="v2"}[1m])) / $x`; got != want {
 		t.Errorf("query: got %s, want %s", got, want)
 	}
 	e := g.Breach["expression"]
@@ -52,6 +52,9 @@ func TestMetrics(t *testing.T) {
 	}
 	if !c.Services[0].ReadsLoad() {
 		t.Error("cpu_utilization is a criterion, and nothing would read it")
+	}
+	if got, want := fmt.Sprint(c.Inactive()), "[services[0].guard.metrics[0].success: stages are not carried out in this release]"; got != want {
+		t.Errorf("inactive: got %s, want %s", got, want)
 	}
 	if got := fmt.Sprint(c.Files()); got != "[/etc/ca.pem]" {
 		t.Errorf("files: got %s", got)

@@ -13,7 +13,7 @@ const journalSize = 1000 // events kept
 type Event struct {
 	ID      uint64         `json:"id"`
 	Time    time.Time      `json:"time"`
-	Type    string         `json:"type"` // weights, state, trip, restore, verdict, alert, reload, store, endpoint, …
+	Type    string         `json:"type"` // weights, state, trip, restore, verdict, alert, reload, store, endpoint, metric, …
 	Service string         `json:"service,omitempty"`
 	Version string         `json:"version,omitempty"`
 	By      string         `json:"by,omitempty"`
@@ -141,6 +141,8 @@ func phrase(kind string) string {
 		return "version probed"
 	case "store":
 		return "state store"
+	case "metric":
+		return "metric"
 	}
 	return ""
 }

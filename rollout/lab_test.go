@@ -44,6 +44,7 @@ type labService struct {
 type labVersion struct {
 	split, ruled analysis.Recorder
 	trip         analysis.Trip
+	load         analysis.Utilization
 	state, back  config.State
 	probing      bool
 	good         int
@@ -101,7 +102,7 @@ func (l *lab) Arms(service string) []analysis.Arm {
 		v := s.versions[name]
 		arms = append(arms, analysis.Arm{Service: service, Version: name, Stable: name == s.weights.Stable,
 			WeightBP: s.weights.BP[name], Cut: v.state == config.Tripped || v.state == config.Quarantined,
-			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip})
+			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip, Load: &v.load})
 	}
 	return arms
 }

@@ -123,6 +123,7 @@ func (c *Controller) weigh(s *service, now time.Time) {
 		w.weighed, c.weighed = true, true
 		c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
 	}
+	c.weighPoints(s, now)
 	s.tolerate(stable)
 }
 

@@ -22,6 +22,7 @@ type watched struct {
 	split, all analysis.Totals // at the last block's end; all: with what rules sent
 	last       analysis.Counts // of split, in the last block
 	window     analysis.Window
+	points     points
 
 	down     bool   // what the checks said last
 	probes   uint64 // requests seen when probing last moved
@@ -77,6 +78,7 @@ func (w *watched) prepare(s *service, saved savedVersion) {
 func (w *watched) forget(s *service) {
 	w.arm.Trip.Reset(w.arm.Split)
 	w.judge = nil
+	w.points.forget()
 	w.prepare(s, savedVersion{})
 	w.split, w.all = w.now()
 	w.weighed = true

@@ -12,6 +12,7 @@ import (
 
 	"sluice/admin"
 	"sluice/config"
+	"sluice/promql"
 	"sluice/proxy"
 	"sluice/rollout"
 	"sluice/router"
@@ -30,6 +31,7 @@ type app struct {
 	adminHost  adminHost
 	prober     *upstream.Prober
 	accessLog  *proxy.AccessLog
+	poller     *promql.Poller
 	certs      certificateSet
 
 	reloading sync.Mutex     // one reload at a time
@@ -53,6 +55,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 		return nil, fmt.Errorf("access_log: %w", err)
 	}
 	a.prober = upstream.NewProber(a.endpointChanged)
+	a.poller = promql.NewPoller(a.measured)
 	a.controller, err = rollout.New(rollout.Options{
 		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Logger: logger,
 	})
@@ -124,6 +127,7 @@ func (a *app) apply(cfg *config.Config) error {
 	}
 	pools := a.live.Load().Pools()
 	a.prober.Watch(pools)
+	a.poller.Watch(questions(cfg))
 	for _, p := range old.Pools() {
 		p.Retire(pools)
 	}
@@ -235,6 +239,7 @@ func (a *app) run(ctx context.Context) error {
 	parts.start(background, "access log", a.accessLog.Run)
 	parts.start(background, "prober", a.prober.Run)
 	parts.start(background, "controller", a.controller.Run)
+	parts.start(background, "metrics", a.poller.Run)
 	parts.start(background, "proxy", a.proxy.Run)
 	cause := parts.wait(ctx)
 	if cause == nil {

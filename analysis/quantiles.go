@@ -1,0 +1,29 @@
+package analysis
+
+import "time"
+
+// Quantiles are the latencies that the shares qs (0…1) of the good answers of the
+// last d did not exceed (±2.2 %; whole five seconds, five minutes at most), and the
+// number of these answers. They are 0 where there is none.
+func (w *Window) Quantiles(d time.Duration, qs ...float64) (latencies []time.Duration, answers uint64) {
+	latencies = make([]time.Duration, len(qs))
+	d = min(max(d.Truncate(time.Second), time.Second), longest, time.Duration(w.last-w.began)*time.Second)
+	if w.rings == nil || d <= 0 {
+		return latencies, 0
+	}
+	from := w.last - int64(d/time.Second)
+	var sum [Buckets]uint64
+	for _, l := range w.rings.latencies {
+		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {
+			continue
+		}
+		for i, n := range l.count {
+			sum[i] += uint64(n)
+			answers += uint64(n)
+		}
+	}
+	for i, q := range qs {
+		latencies[i] = quantile(&sum, q)
+	}
+	return latencies, answers
+}
