@@ -54,6 +54,8 @@ func newCharge(k Criterion, o JudgeOptions) charge {
 	c := charge{measure: newMeasure(k, o, false), threshold: k.breach()}
 	c.calm = "no proof that " + k.Metric + " " + c.threshold
 	switch {
+	case c.relative() && k.latency():
+		c.bets = &tailBets{pb: k.tail(), ratios: c.ratios}
 	case c.relative():
 		c.bets = &relativeBets{r0: c.r0, d0: c.d0, ratios: c.ratios}
 	case k.Metric == Hangs:

@@ -61,6 +61,9 @@ func newGate(k Criterion, p PromotionOptions, o JudgeOptions) gate {
 		}
 		g.ratios, g.bets = b.ratios, b
 	}
+	if k.latency() && k.Ratio != 0 {
+		g.bets = &tailBets{pb: k.tail(), ratios: fractions}
+	}
 	g.Evidence.start(1)
 	return g
 }

@@ -12,7 +12,7 @@ const (
 )
 
 // latencyRatios are the alternatives of a relative limit on latency: how many times
-// as many requests may be slow.
+// the odds of being slow may be.
 var latencyRatios = [grid]float64{1.5, 2, 3, 5, 10, 20, 50}
 
 // measure says what of a block counts for one criterion: of the requests on each side,

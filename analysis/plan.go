@@ -74,35 +74,58 @@ func (p Plan) Delay(rate float64) (d time.Duration, ok bool) {
 	if p.o.Late {
 		mass = rolloutMass(p.o.Horizon).at(1)
 	}
-	need := math.Log(grid / (p.o.Alpha * p.o.Share * mass))
-	limit := burstGuard(1/p.o.Alpha, p.o.Guard) // of one block
-	seconds := math.Max(need/gain, math.Ceil((need-math.Log(grid))/limit))
+	seconds := math.Log(grid/(p.o.Alpha*p.o.Share*mass)) / gain
 	// A block is weighed at its end, and only when both sides had a request.
 	quiet := p.perSecond * math.Min(p.share, 1-p.share)
 	if p.o.Limit > 0 {
 		quiet = p.perSecond * p.share
 	}
-	seconds = math.Max(seconds, 1/quiet)
+	seconds = math.Max(math.Ceil(seconds), 1/quiet)
 	if seconds > longestPlan.Seconds() {
 		return 0, false
 	}
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// gain is what a second adds to the logarithm of the best alternative's evidence.
+// gain is what a second adds to the logarithm of the best alternative's evidence, under
+// the burst guard.
 func (p Plan) gain(rate float64) float64 {
+	nc, nb := p.perSecond*p.share, p.perSecond*(1-p.share)
+	limit := burstGuard(1/p.o.Alpha, p.o.Guard)
 	best := 0.0
 	if p.o.Limit > 0 {
 		for _, rho := range multiples {
-			best = math.Max(best, p.share*(rate*math.Log(rho)-p.o.Limit*(rho-1)))
+			best = math.Max(best, guarded(nc*rate, math.Log(rho), -nc*p.o.Limit*(rho-1), limit))
 		}
-		return p.perSecond * best
+		return best
 	}
 	b := newRelativeBets(p.o.Ratio, p.o.MinEffect, p.o.Strict)
 	for _, ratio := range b.ratios {
-		best = math.Max(best, information(b.r0, b.d0, ratio, p.share, rate, p.base))
+		if nc <= 0 || nb <= 0 {
+			return 0
+		}
+		total := b.r0*nc + nb
+		theta, q := b.r0*nc/total, ratio*nc/(ratio*nc+nb)
+		rest := nb*p.base*math.Log((1-q)/(1-theta)) - b.d0/b.r0*(q-theta)*total
+		best = math.Max(best, guarded(nc*rate, math.Log(q/theta), rest, limit))
 	}
-	return p.perSecond * best
+	return best
+}
+
+// guarded is the mean of min(k·up + rest, limit), where k failures come by chance around a mean.
+func guarded(mean, up, rest, limit float64) float64 {
+	const large = 500
+	if !(mean > 0) || mean > large || up <= 0 {
+		return math.Min(mean*up+rest, limit)
+	}
+	free := math.Max(0, math.Floor((limit-rest)/up)) // failures that the guard lets count
+	chance, sum, left := math.Exp(-mean), 0.0, 1.0
+	for k := 0.0; k <= free && k < 4*large; k++ {
+		sum += chance * (k*up + rest)
+		left -= chance
+		chance *= mean / (k + 1)
+	}
+	return sum + math.Max(0, left)*limit
 }
 
 // information is what one request of both sides together adds to the logarithm of the

@@ -58,6 +58,9 @@ func (t *Tally) Take(now int64, split, ruled *Recorder, latencies bool) (s Sampl
 	return s
 }
 
+// Seen are the totals at the last Take: of the split traffic, and of all.
+func (t *Tally) Seen() (split, all Totals) { return t.split, t.split.Add(t.ruled) }
+
 func (t *tallied) read(split, ruled *Recorder) {
 	t.now = [2]Latencies{}
 	split.AddLatencies(&t.now[0])

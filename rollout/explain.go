@@ -200,6 +200,12 @@ func verdictEvidence(v analysis.Verdict) map[string]any {
 		"stable_requests": v.Stable.Requests, "stable_failed": v.Stable.Failed, "stable_rate": v.Stable.Rate(),
 		"effect": finite(v.Effect),
 	}
+	if v.Slow > 0 {
+		e["slow_over_ms"] = float64(v.Slow.Microseconds()) / 1000
+	}
+	if v.Endpoint != "" {
+		e["endpoint"] = v.Endpoint
+	}
 	if !v.Since.IsZero() {
 		e["since"] = v.Since.UTC()
 	}

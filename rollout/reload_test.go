@@ -251,17 +251,27 @@ func TestCriteriaOfTheFile(t *testing.T) {
 	s.Guard.Breach = config.Criteria{
 		"error_rate":   {{Op: ">", Value: 0.05}, {Op: ">", Ratio: 1.5}, {Op: "<", Value: 0.2}},
 		"success_rate": {{Op: "<", Value: 0.95}},
-		"p99_latency":  {{Op: ">", Duration: time.Second}},
+		"p99_latency":  {{Op: ">", Duration: time.Second}, {Op: ">", Ratio: 2}},
 	}
-	rate := func(ratio, limit float64) analysis.Criterion {
-		return analysis.Criterion{Metric: analysis.ErrorRate, Ratio: ratio, Limit: limit}
-	}
-	good := 0.95 // not a constant: 1−good is rounded as there
+	var (
+		five  = analysis.Criterion{Metric: analysis.ErrorRate, Limit: 0.05}
+		ratio = analysis.Criterion{Metric: analysis.ErrorRate, Ratio: 1.5}
+		good  = analysis.Criterion{Metric: analysis.SuccessRate, Limit: 0.95}
+		slow  = analysis.Criterion{Metric: analysis.P99Latency, Latency: time.Second}
+		twice = analysis.Criterion{Metric: analysis.P99Latency, Ratio: 2}
+	)
 	o := judgeOptions(&s, false)
-	if want := []analysis.Criterion{rate(0, 0.05), rate(1.5, 0), rate(0, 1-good)}; !slices.Equal(o.Breach, want) || o.MinEffect != 0.001 {
+	if want := []analysis.Criterion{five, ratio, good, slow, twice}; !slices.Equal(o.Breach, want) || o.MinEffect != 0.001 || o.Window != 0 {
 		t.Errorf("options are %+v", o)
 	}
-	if o, want := judgeOptions(&s, true), []analysis.Criterion{rate(0, 0.05), rate(0, 1-good)}; !slices.Equal(o.Breach, want) {
+	if o, want := judgeOptions(&s, true), []analysis.Criterion{five, good, slow}; !slices.Equal(o.Breach, want) {
 		t.Errorf("for stable: %+v, want the absolute ones", o)
+	}
+	s.Guard.Breach = config.Criteria{"p99_latency": {{Op: ">", Duration: time.Second}}}
+	s.Guard.Mode, s.Guard.Window, s.Guard.MinRequests = "window", time.Minute, 50
+	s.Timeouts.Response = 3 * time.Second
+	o = judgeOptions(&s, true)
+	if want := []analysis.Criterion{slow, five}; !slices.Equal(o.Breach, want) || o.Window != time.Minute || o.MinRequests != 50 || o.HangAge != 1500*time.Millisecond {
+		t.Errorf("for stable, by window: %+v", o)
 	}
 }

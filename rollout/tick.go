@@ -86,7 +86,8 @@ func (s *service) moved() bool {
 			}
 			continue
 		}
-		if _, all := w.now(); all.Started != w.all.Started || all.Finished() != w.all.Finished() || all.InFlight() > 0 {
+		_, all := w.now()
+		if _, seen := w.tally.Seen(); all.Started != seen.Started || all.Finished() != seen.Finished() || all.InFlight() > 0 {
 			return true
 		}
 	}
@@ -96,25 +97,23 @@ func (s *service) moved() bool {
 // weigh puts the second that ends now to the judges, and acts on what they say.
 func (c *Controller) weigh(s *service, now time.Time) {
 	s.refresh(c.traffic)
-	blocks := make([]analysis.Block, len(s.versions))
-	var stable analysis.Counts
+	latencies := s.asksLatencies()
+	samples := make([]analysis.Sample, len(s.versions))
+	var stable analysis.Sample
 	for i, w := range s.versions {
-		split, all := w.now()
-		w.last = split.Sub(w.split).Counts()
-		blocks[i] = analysis.Block{At: now, Canary: w.last, CanaryAll: all.Sub(w.all).Counts()}
-		w.split, w.all = split, all
+		samples[i] = w.take(latencies)
+		w.last = samples[i].Split
 		w.observe()
 		if w.arm.Stable {
-			stable = w.last
+			stable = samples[i]
 		}
 	}
 	c.reconcile(s, now)
 	for i, w := range s.versions {
-		b := blocks[i]
+		b := samples[i].Against(stable, now)
 		if w.arm.Stable {
+			b = samples[i].Against(analysis.Sample{}, now)
 			b.Canary = analysis.Counts{}
-		} else {
-			b.Stable = stable
 		}
 		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
 			continue
@@ -124,7 +123,18 @@ func (c *Controller) weigh(s *service, now time.Time) {
 		c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
 	}
 	c.weighPoints(s, now)
-	s.tolerate(stable)
+	s.tolerate(stable.Split)
+}
+
+// asksLatencies reports whether a judge of any version looks at latencies. It then
+// needs those of stable as well.
+func (s *service) asksLatencies() bool {
+	for _, w := range s.versions {
+		if w.judge.Latencies() {
+			return true
+		}
+	}
+	return false
 }
 
 // tolerate tells the trips what stable's failure rate is, as the judges know it

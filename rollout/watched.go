@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sluice/analysis"
-	"sluice/config"
 )
 
 // watched is the controller's watch on one version.
@@ -19,10 +18,10 @@ type watched struct {
 	weighed bool // judge knows more than evidence says
 	saved   json.RawMessage
 
-	split, all analysis.Totals // at the last block's end; all: with what rules sent
-	last       analysis.Counts // of split, in the last block
-	window     analysis.Window
-	points     points
+	tally  analysis.Tally  // what the blocks so far took in
+	last   analysis.Counts // of split, in the last block
+	window analysis.Window
+	points points
 
 	down     bool   // what the checks said last
 	probes   uint64 // requests seen when probing last moved
@@ -32,7 +31,7 @@ type watched struct {
 // watch begins with the present counts: what came before is nobody's evidence.
 func watch(arm analysis.Arm) *watched {
 	w := &watched{arm: arm}
-	w.split, w.all = w.now()
+	w.take(false)
 	w.observe()
 	return w
 }
@@ -43,6 +42,11 @@ func (w *watched) now() (split, all analysis.Totals) {
 	return split, split.Add(w.arm.Ruled.Totals())
 }
 
+// take is what came since the last block.
+func (w *watched) take(latencies bool) analysis.Sample {
+	return w.tally.Take(analysis.Now(), w.arm.Split, w.arm.Ruled, latencies)
+}
+
 // requests counts whatever was sent to the version and has ended.
 func (w *watched) requests() uint64 {
 	_, all := w.now()
@@ -51,7 +55,8 @@ func (w *watched) requests() uint64 {
 
 // lately are the counts of the last whole block and the running one.
 func (w *watched) lately() analysis.Counts {
-	return w.arm.Split.Totals().Sub(w.split).Counts().Add(w.last)
+	split, _ := w.tally.Seen()
+	return w.arm.Split.Totals().Sub(split).Counts().Add(w.last)
 }
 
 // prepare makes the judge, with the evidence saved for it, unless there is one
@@ -80,7 +85,7 @@ func (w *watched) forget(s *service) {
 	w.judge = nil
 	w.points.forget()
 	w.prepare(s, savedVersion{})
-	w.split, w.all = w.now()
+	w.take(w.judge.Latencies())
 	w.weighed = true
 }
 
@@ -94,28 +99,4 @@ func (w *watched) evidence() json.RawMessage {
 		w.saved, w.weighed = raw, false
 	}
 	return w.saved
-}
-
-// stableAlarm is the failure rate at which stable is said to breach where the
-// file names no absolute limit.
-const stableAlarm = 0.05
-
-// judgeOptions says what the file asks the judge to look for. Latency and
-// windows are not judged: config.Inactive says so.
-func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
-	o := analysis.JudgeOptions{MinEffect: cfg.Guard.Effect, Strict: cfg.Guard.Strict}
-	for _, th := range cfg.Guard.Breach["error_rate"] {
-		if th.Op[0] == '>' && (!stable || th.Ratio == 0) {
-			o.Breach = append(o.Breach, analysis.Criterion{Metric: analysis.ErrorRate, Ratio: th.Ratio, Limit: th.Value})
-		}
-	}
-	for _, th := range cfg.Guard.Breach["success_rate"] {
-		if th.Op[0] == '<' && th.Ratio == 0 {
-			o.Breach = append(o.Breach, analysis.Criterion{Metric: analysis.ErrorRate, Limit: 1 - th.Value})
-		}
-	}
-	if stable && len(o.Breach) == 0 {
-		o.Breach = []analysis.Criterion{{Metric: analysis.ErrorRate, Limit: stableAlarm}}
-	}
-	return o
 }
