@@ -82,6 +82,11 @@ func appendAnswerFraming(dst []byte, a *answerHead, d *delivery) []byte {
 		dst = strconv.AppendInt(dst, a.contentLength, 10)
 		dst = append(dst, "\r\n"...)
 	}
+	if a.status == 426 && len(a.upgrade) > 0 {
+		// It must say what to upgrade to (RFC 9110, 15.5.22).
+		dst = append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), a.upgrade...)
+		dst = append(dst, "\r\n"...)
+	}
 	switch {
 	case d.upgrade:
 		dst = append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), a.upgrade...)

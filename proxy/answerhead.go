@@ -55,8 +55,12 @@ func (a *answerHead) statusLine(b []byte) bool {
 // interim reports a 1xx answer: never the final one, but for 101.
 func (a *answerHead) interim() bool { return a.status < 200 && a.status != 101 }
 
-// reusable reports whether the upstream lets the connection live on.
+// reusable reports whether the upstream lets the connection live on. One that
+// frames a body for a 204, which has none, may well send it (RFC 9112, 6.3).
 func (a *answerHead) reusable() bool {
+	if a.status == 204 && (a.chunked || a.contentLength > 0) {
+		return false
+	}
 	if a.minor == 0 {
 		return a.keepAlive && !a.close
 	}

@@ -150,15 +150,10 @@ func (t *try) drop() {
 func (x *exchange) endAttempt() {
 	t := &x.try
 	if t.conn != nil && t.status != 0 && x.skipAnswer() {
-		t.out.disarm()
-		t.conn.Release()
-		t.conn = nil
+		t.giveBack()
 	}
 	t.drop()
-	if t.endpoint != nil {
-		t.endpoint.Done(t.outcome.Failed())
-		t.endpoint = nil
-	}
+	t.leave(t.outcome)
 }
 
 // skipAnswer reports whether the connection stands behind the answer's end.

@@ -209,14 +209,22 @@ func (c *clientConn) await(now int64) bool {
 			return false
 		}
 	}
-	// One empty line before a request is let pass (RFC 9112, 2.2).
-	if b := c.src.buffered(); len(b) >= 2 && b[0] == '\r' && b[1] == '\n' && c.served > 0 {
-		c.src.skip(2)
-		if len(b) == 2 {
-			return c.await(now)
-		}
+	return c.skipEmptyLine(now)
+}
+
+// skipEmptyLine lets one empty line pass before a request that is not the first
+// (RFC 9112, 2.2). It returns false when nothing follows it.
+func (c *clientConn) skipEmptyLine(now int64) bool {
+	b := c.src.buffered()
+	if c.served == 0 || len(b) < 2 || b[0] != '\r' || b[1] != '\n' {
+		return true
 	}
-	return true
+	c.src.skip(2)
+	if len(b) > 2 {
+		return true
+	}
+	c.src.begin(now, now+int64(c.st.KeepAliveTimeout), idleTick, c)
+	return c.src.more() == nil
 }
 
 // look ends the wait for a request when the server wants it (see Drain).

@@ -40,7 +40,7 @@ func (x *exchange) gather(mirror *router.Mirror) error {
 // fill reads up to limit bytes of the body, and waits for patience (ns) in all,
 // or for each read if each is set.
 func (x *exchange) fill(limit, patience int64, each bool) error {
-	waited := false
+	waited, from := false, x.now
 	for {
 		if !x.body.ready() && (each || !waited) {
 			x.now = analysis.Now()
@@ -51,6 +51,9 @@ func (x *exchange) fill(limit, patience int64, each bool) error {
 		switch {
 		case err == nil:
 			x.small = append(x.small, p...)
+			if each && x.st.tooSlow(x.body.total, analysis.Now()-from) {
+				return refuseSlowBody
+			}
 		case err == io.EOF:
 			// With trailers the body must stay chunked to carry them.
 			x.whole = len(x.body.trailers) == 0

@@ -21,6 +21,7 @@ var (
 	answerNoRoute     = localAnswer{404, "destination_not_found", false}
 	answerNoEndpoint  = localAnswer{503, "destination_unavailable", true}
 	answerOverLimit   = localAnswer{503, "connection_limit_reached", true}
+	answerExhausted   = localAnswer{503, "proxy_internal_error", true}
 	answerRefused     = localAnswer{502, "connection_refused", false}
 	answerConnTimeout = localAnswer{504, "connection_timeout", false}
 	answerTerminated  = localAnswer{502, "connection_terminated", false}

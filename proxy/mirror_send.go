@@ -44,12 +44,15 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 		e.Done(status >= 500)
 		return mirrorSent
 	case run.Err() != nil:
-		e.Done(false)
+		e.Abandon()
 		return mirrorDroppedStopping
+	case errors.Is(err, upstream.ErrOverLimit) || isExhausted(err):
+		e.Abandon()
+	default:
+		// What the endpoint does to a copy it would do to a request: its own health
+		// may count it. The version's record does not.
+		e.Done(true)
 	}
-	// What the endpoint does to a copy it would do to a request: its own health
-	// may count it. The version's record does not.
-	e.Done(!errors.Is(err, upstream.ErrOverLimit))
 	w.mirrors.report(c, e.Addr(), err)
 	if ctx.Err() != nil {
 		return mirrorTimedOut
@@ -69,6 +72,7 @@ func (w *mirrorWorker) attempt(ctx context.Context, c *mirrorCopy, e *upstream.E
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return 0, conn.Reused, err
 	}
+	conn.ReadArmed = 0
 	stop := context.AfterFunc(ctx, conn.Discard)
 	status, whole, begun, err := w.exchange(c, conn)
 	// If stop comes too late, Discard runs or will: the connection must not be given back.

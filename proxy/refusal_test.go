@@ -8,7 +8,7 @@ import (
 
 // What is refused is answered, counted and logged; the connection ends, and
 // nothing of it reaches an upstream.
-func TestRefusalsOnTheWire(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	o := echo(t)
 	w := start(t, single(o), Settings{})
 	for _, tt := range refusedHeads {

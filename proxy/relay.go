@@ -150,14 +150,11 @@ func (x *exchange) closeAttempt(whole, gone, reusable bool) {
 	sent := x.requestDone()
 	x.endUpload()
 	if whole && reusable && sent {
-		t.out.disarm()
 		if x.up != nil {
 			x.up.out.disarm()
 		}
-		t.conn.Release()
-		t.conn = nil
+		t.giveBack()
 	}
 	t.drop()
-	t.endpoint.Done(o.Failed())
-	t.endpoint = nil
+	t.leave(o)
 }

@@ -48,6 +48,12 @@ func defaultTo[T int | time.Duration](v, otherwise T) T {
 	return v
 }
 
+// tooSlow reports whether a client that has been waited for so long (ns) should
+// have sent more of its body.
+func (st *Settings) tooSlow(sent, waited int64) bool {
+	return st.MinBodyRate > 0 && waited > int64(st.BodyTimeout) && float64(sent) < float64(st.MinBodyRate)*float64(waited)/1e9
+}
+
 func (st *Settings) trusts(a netip.Addr) bool {
 	for _, p := range st.TrustedProxies {
 		if p.Contains(a) {

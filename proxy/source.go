@@ -36,6 +36,7 @@ type source struct {
 	conn  readDeadliner
 	armed int64 // when the deadline on conn fires, by analysis.Now; 0: unknown
 	limit int64 // when the phase ends; 0: never
+	from  int64 // when the phase began
 	tick  int64 // longest sleep between two looks
 	watch watcher
 }
@@ -46,14 +47,19 @@ type readDeadliner interface {
 
 // begin starts a phase that ends at limit (0: never). watch may be nil.
 func (s *source) begin(now, limit, tick int64, watch watcher) {
-	s.limit, s.tick, s.watch = limit, tick, watch
-	want := now + firstTick
-	if limit != 0 && limit < want {
-		want = limit
-	}
+	s.from, s.limit, s.tick, s.watch = now, limit, tick, watch
+	want := limited(now+firstTick, limit)
 	if s.armed <= now || s.armed > want {
 		s.arm(now, want)
 	}
+}
+
+// limited is at, or limit (0: none) if that comes first.
+func limited(at, limit int64) int64 {
+	if limit != 0 {
+		return min(at, limit)
+	}
+	return at
 }
 
 func (s *source) arm(now, at int64) {
@@ -78,6 +84,10 @@ func (s *source) more() error {
 			s.armed = 0
 			return errTimedOut
 		}
+		if first := s.from + firstTick; s.armed != 0 && s.armed <= now && now < first {
+			s.arm(now, limited(first, s.limit)) // it had been armed for an earlier phase
+			continue
+		}
 		if s.watch != nil {
 			if err := s.watch.look(now); err != nil {
 				s.armed = 0
@@ -85,11 +95,7 @@ func (s *source) more() error {
 			}
 		}
 		sleep = min(2*sleep, s.tick)
-		at := now + sleep
-		if s.limit != 0 {
-			at = min(at, s.limit)
-		}
-		s.arm(now, at)
+		s.arm(now, limited(now+sleep, s.limit))
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -33,6 +34,7 @@ type try struct {
 	started   bool
 	finished  bool
 	exhausted bool // a fresh connection has been tried for a stale one
+	overdue   bool // the endpoint has been told that this takes long
 	local     localAnswer
 }
 
@@ -48,7 +50,7 @@ const maxInterim = 32
 func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	t := &x.try
 	t.outcome, t.status, t.unsent, t.stale = 0, 0, true, false
-	t.sentAt, t.headAt = 0, 0
+	t.sentAt, t.headAt, t.overdue = 0, 0, false
 	if !fresh {
 		e, err := x.choice.Pool.Pick(avoid)
 		if err != nil {
@@ -65,33 +67,15 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 		x.connFailed(err)
 		return
 	}
-	if conn.Reused && !x.req.Replayable && hasEnded(conn) {
-		conn.Discard()
-		t.exhausted = true
-		if conn, err = x.choice.Pool.Conn(wait, t.endpoint, true); err != nil {
-			x.connFailed(err)
-			return
-		}
-	}
 	t.conn = conn
 	t.out = sink{conn: conn, timeout: int64(x.st.WriteTimeout)}
-	t.src = source{br: conn.Reader, conn: conn}
+	t.src = source{br: conn.Reader, conn: conn, armed: conn.ReadArmed}
 	if !conn.Reused || t.number > 1 {
 		x.now = analysis.Now()
 	}
 	if x.send() {
 		x.await()
 	}
-}
-
-// hasEnded looks whether an idle connection has been closed by the upstream,
-// which may have said why.
-// The pool looks only at those that idled for a second; a request that can't
-// be sent again is worth a system call, or a restart of the upstream would cost it.
-func hasEnded(conn *upstream.Conn) bool {
-	var g clientGone
-	g.watch(conn.Raw())
-	return g.is() || g.said
 }
 
 func (t *try) fail(o analysis.Outcome, a localAnswer) { t.outcome, t.local = o, a }
@@ -107,6 +91,8 @@ func (x *exchange) connFailed(err error) {
 		t.fail(analysis.LocalRefusal, answerOverLimit)
 	case errors.Is(err, upstream.ErrNoEndpoint):
 		t.fail(analysis.LocalRefusal, answerNoEndpoint)
+	case isExhausted(err):
+		t.fail(analysis.LocalRefusal, answerExhausted)
 	case errors.Is(err, context.DeadlineExceeded) || isNet && timeout.Timeout():
 		t.fail(analysis.ConnectError, answerConnTimeout)
 	default:
@@ -181,7 +167,7 @@ func (x *exchange) await() {
 	t := &x.try
 	t.src.begin(x.now, x.answerLimit(), answerTick, x)
 	for interim := 0; ; interim++ {
-		b, err := t.src.headEnd()
+		b, err := t.answerHead()
 		if err != nil {
 			x.answerFailed(err, interim > 0)
 			return
@@ -200,9 +186,24 @@ func (x *exchange) await() {
 		x.now = analysis.Now()
 		t.headAt, t.headLen, t.status = x.now, len(b), x.ans.status
 		t.outcome = analysis.OutcomeOf(t.status)
+		t.endpoint.Answered(x.now)
 		x.observeLoad()
 		return
 	}
+}
+
+// maxAnswerHead bounds the head of an upstream's answer, in bytes.
+const maxAnswerHead = 64 << 10
+
+// answerHead waits for the head of an answer; a large one gets a larger buffer.
+func (t *try) answerHead() ([]byte, error) {
+	b, err := t.src.headEnd()
+	if err == bufio.ErrBufferFull && t.src.br.Size() < maxAnswerHead {
+		t.conn.Grow(maxAnswerHead)
+		t.src.br = t.conn.Reader
+		b, err = t.src.headEnd()
+	}
+	return b, err
 }
 
 // answerLimit is when the wait for a head ends: never while the request is
@@ -282,6 +283,7 @@ func (x *exchange) look(now int64) error {
 		return nil // gathering the client's body
 	}
 	x.settleLate(now)
+	x.tellOverdue(now)
 	if u := x.up; u != nil {
 		return x.lookUpload(u, now)
 	}

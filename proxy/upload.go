@@ -117,8 +117,7 @@ func (u *upload) next(b *body) ([]byte, error) {
 	if err == errTimedOut {
 		return nil, refuseSlowBody
 	}
-	if err == nil && st.MinBodyRate > 0 && u.waited > int64(st.BodyTimeout) &&
-		float64(b.total) < float64(st.MinBodyRate)*float64(u.waited)/1e9 {
+	if err == nil && st.tooSlow(b.total, u.waited) {
 		return nil, refuseSlowBody
 	}
 	return p, err
