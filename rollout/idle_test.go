@@ -9,6 +9,26 @@ import (
 	"sluice/config"
 )
 
+// TestIdleVersionsHaveNoJudge: ten thousand services, most of them without
+// traffic, must not cost what their judges would.
+func TestIdleVersionsHaveNoJudge(t *testing.T) {
+	quiet := shop(9000, 1000)
+	quiet.Name = "quiet"
+	b := newBench(t, Options{}, shop(9000, 1000), quiet)
+	b.lab.send("shop", "v1", 1, analysis.Success)
+	b.block(time.Now())
+	for name, want := range map[string]bool{"shop": true, "quiet": false} {
+		for _, w := range b.services[name].versions {
+			if got := w.judge != nil; got != want {
+				t.Errorf("%s %s: has a judge: %t, want %t", name, w.arm.Version, got, want)
+			}
+		}
+	}
+	if v := b.Verdict("quiet", "v2"); v.Standing != analysis.Inconclusive {
+		t.Errorf("the verdict without a judge is %v", v.Standing)
+	}
+}
+
 // BenchmarkIdle is a second of the controller's life with 10,000 services, of
 // which one has traffic: ten ticks and a block.
 func BenchmarkIdle(b *testing.B) {

@@ -84,7 +84,10 @@ func (s *service) attach(arms []analysis.Arm, saved map[string]savedVersion) {
 		}
 		w.arm = arm
 		w.arm.Stable = arm.Version == s.live.Stable
-		w.prepare(s, saved[arm.Version])
+		// A version that never had traffic has no judge: it weighs 6 KiB.
+		if s.busy || w.judge != nil || len(saved[arm.Version].Judge) > 0 {
+			w.prepare(s, saved[arm.Version])
+		}
 		versions = append(versions, w)
 	}
 	s.versions = versions
