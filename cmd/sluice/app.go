@@ -176,7 +176,7 @@ func (a *app) reload(path string) {
 	a.logger.Info("configuration reloaded", "config", path, "config_version", cfg.Version, "services", len(cfg.Services))
 	message := "configuration " + cfg.Version + " is in force"
 	if parts := needRestart(a.began, cfg); len(parts) > 0 {
-		message += ", but for " + strings.Join(parts, ", ") + ": they need a restart"
+		message += "; waiting for a restart: " + strings.Join(parts, ", ")
 		a.logger.Warn("settings need a restart to come into force", "settings", parts)
 	}
 	a.controller.Journal().Add(rollout.Event{Type: "reload", Message: message})

@@ -122,7 +122,7 @@ func TestReloadTellsWhatNeedsARestart(t *testing.T) {
 		s.reload(s.path)
 		all := s.messages("reload")
 		got := all[len(all)-1]
-		if want := ", but for " + c.want + ": they need a restart"; c.want != "" && !strings.Contains(got, want) {
+		if want := "; waiting for a restart: " + c.want; c.want != "" && !strings.Contains(got, want) {
 			t.Errorf("%s → %s: got %q, want %q in it", c.change, c.with, got, want)
 		}
 		if c.want == "" && strings.Contains(got, "restart") {

@@ -29,7 +29,7 @@ func call(t *testing.T, args ...string) (string, error) {
 
 func TestWrongUsage(t *testing.T) {
 	for _, line := range []string{
-		"bogus", "run extra", "status a b", "status --output yaml", "status --bogus",
+		"bogus", "run extra", "completion nope", "status a b", "status --output yaml", "status --bogus",
 		"weights", "weights shop v1", "weights shop v1=NaN v2=10", "weights shop v1=101", "weights shop v1=-1 v2=101",
 		"weights shop v1=1 v1=99", "weights shop --state v2=tripped", "weights shop --dry-run",
 		"weights shop v1=90 v2=10 --state v2=drain --dry-run",

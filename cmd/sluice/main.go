@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 		Short:         "split traffic between versions of a service, and cut a bad one off",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArgs,
+		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return errors.Join(cmd.Help(), nil)
 		},
@@ -69,7 +69,21 @@ func newRoot() *cobra.Command {
 		newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
 		newSimulateCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" { // cobra's own lets any word pass
+			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	return root
+}
+
+// knownCommand refuses what is no subcommand as wrong usage.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: unknown command %q (see %s --help)", errUsage, args[0], cmd.CommandPath())
+	}
+	return nil
 }
 
 // noArgs refuses positional arguments as wrong usage.
