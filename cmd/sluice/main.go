@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(
 		newRunCommand(), newValidateCommand(), newDemoCommand(),
-		newStatusCommand(), newWeightsCommand(), newEventsCommand(),
+		newStatusCommand(), newWeightsCommand(), newEventsCommand(), newPlanCommand(),
 		newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
 		newSimulateCommand(),
 	)
