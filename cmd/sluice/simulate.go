@@ -26,6 +26,7 @@ The same seed gives the same figures on any machine.
 
   sluice simulate plus1 x5 --runs 500
   sluice simulate --table 3.2 --runs 500 --detectors sluice,flagger
+  sluice simulate --replay shop.jsonl -c policy.yaml
   sluice simulate --list`,
 		Args: someArgs(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,6 +38,12 @@ The same seed gives the same figures on any machine.
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
+			if f.recording != "" {
+				return f.replay(ctx, cmd, args)
+			}
+			if f.config != "" {
+				return fmt.Errorf("%w: --config is the policy of --replay", errUsage)
+			}
 			return f.simulate(ctx, cmd, args)
 		},
 	}
@@ -46,11 +53,16 @@ The same seed gives the same figures on any machine.
 	flags.StringSliceVar(&f.detectors, "detectors", nil, "names, or what several begin with: sluice,flagger (default all, or those of the table)")
 	flags.StringVar(&f.table, "table", "", "3.2 (false rollbacks), 3.3 (detection), 3.4 (latency), promotion or all")
 	flags.BoolVar(&f.list, "list", false, "list scenarios and detectors")
+	flags.StringVar(&f.recording, "replay", "", "judge a recorded run anew instead: what would this policy have cut, and when")
+	flags.StringVarP(&f.config, "config", "c", "", "configuration with the policy for --replay (default: trip, and error_rate > 1.5x stable)")
 	addOutputFlag(cmd, &f.output)
 	return cmd
 }
 
 type simulateFlags struct {
+	recording string
+	config    string
+
 	runs      int
 	seed      uint64
 	detectors []string

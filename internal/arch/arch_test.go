@@ -24,9 +24,10 @@ var arrows = map[string][]string{
 	"sluice/internal/arch":    {},
 	"sluice/internal/backend": {},
 	"sluice/internal/peers":   {},
-	"sluice/simulation":       {"sluice/analysis", "sluice/internal/peers"},
+	"sluice/recording":        {"sluice/analysis"},
+	"sluice/simulation":       {"sluice/analysis", "sluice/recording", "sluice/internal/peers"},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
-		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend", "sluice/simulation"},
+		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend", "sluice/recording", "sluice/simulation"},
 }
 
 // Tests may use these besides what their package may import.
