@@ -200,6 +200,14 @@ func (c *charge) evidence() float64 {
 	return c.held()
 }
 
+// weight is what the charge adds to M. A window's level has its share already.
+func (c *charge) weight() float64 {
+	if c.Window != nil {
+		return c.evidence()
+	}
+	return c.share * c.evidence()
+}
+
 // best is the alternative and the run that explain the evidence.
 func (c *charge) best() (int, run) {
 	if c.Window != nil {

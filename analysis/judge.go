@@ -155,10 +155,10 @@ func (j *Judge) evidence() float64 {
 	for i := range j.charges {
 		c := &j.charges[i]
 		if c.Window != nil {
-			m = math.Max(m, c.evidence())
+			m = math.Max(m, c.weight())
 			continue
 		}
-		m += c.share * c.evidence()
+		m += c.weight()
 	}
 	return m
 }

@@ -6,14 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestEvidenceSurvivesARestart(t *testing.T) {
-	for _, o := range []JudgeOptions{both, rollout, {Breach: limits(0.01, 0.1), Guard: 2}} {
+	healthy := newSampler(lognormal{1, 0})
+	for _, o := range []JudgeOptions{both, rollout, {Breach: limits(0.01, 0.1), Guard: 2}, {Breach: everything, HangAge: time.Second}, {Breach: everything, Window: time.Minute}} {
 		j := NewJudge(o)
+		j.Stage(PromotionOptions{Success: everything})
 		tr := seeded(11, 3, 0.3)
 		step := func(t0 int, js ...*Judge) {
-			b := tr.block(t0, 0.02, 0.02)
+			b := tr.timed(t0, healthy, healthy)
 			var first Verdict
 			for i, j := range js {
 				v := j.Add(b)
@@ -21,6 +24,9 @@ func TestEvidenceSurvivesARestart(t *testing.T) {
 					first = v
 				} else if v != first {
 					t.Fatalf("block %d: %+v, want %+v", t0, v, first)
+				}
+				if p, q := j.Promotion(), js[0].Promotion(); p != q {
+					t.Fatalf("block %d: %+v, want %+v", t0, p, q)
 				}
 			}
 		}
@@ -48,7 +54,11 @@ func TestEvidenceSurvivesARestart(t *testing.T) {
 }
 
 func TestDamagedEvidenceIsRefused(t *testing.T) {
-	good, err := json.Marshal(NewJudge(both))
+	o := both
+	o.Window = time.Second
+	from := NewJudge(o)
+	from.Stage(asGood)
+	good, err := json.Marshal(from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +67,10 @@ func TestDamagedEvidenceIsRefused(t *testing.T) {
 		{"another number of criteria", `,{"Metric":"error_rate","Ratio":0,"Limit":0.05,"Latency":0}`, ""},
 		{"negative evidence", `"mass":[0.5`, `"mass":[-0.5`},
 		{"negative blocks", `"blocks":0`, `"blocks":-1`},
+		{"a cell beyond the last", `"cells":{"Canary":0`, `"cells":{"Canary":418`},
+		{"no window", `"window":{`, `"other":{`},
+		{"another number of conditions", `"gates":[{`, `"gates":[{},{`},
+		{"negative evidence of a stage", `"mass":[1,`, `"mass":[-1,`},
 		{"negative rest", `"rest":0`, `"rest":-1`},
 	} {
 		j := NewJudge(rollout)
@@ -75,16 +89,20 @@ func TestDamagedEvidenceIsRefused(t *testing.T) {
 
 // Whatever a damaged file holds: an error, or a Judge that works.
 func FuzzEvidence(f *testing.F) {
-	j := NewJudge(both)
-	tr := seeded(12, 50, 0.3)
-	for t0 := range 20 {
-		j.Add(tr.block(t0, 0.1, 0.02))
+	healthy := newSampler(lognormal{1, 0})
+	for _, o := range []JudgeOptions{both, {Breach: everything}, {Breach: everything, Window: 3 * time.Second}} {
+		j := NewJudge(o)
+		j.Stage(PromotionOptions{Success: everything})
+		tr := seeded(12, 50, 0.3)
+		for t0 := range 20 {
+			j.Add(tr.timed(t0, healthy, healthy))
+		}
+		good, err := json.Marshal(j)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(good)
 	}
-	good, err := json.Marshal(j)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"charges":[{}],"options":{"Breach":[{"Metric":"error_rate","Limit":0.5}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -92,7 +110,10 @@ func FuzzEvidence(f *testing.F) {
 		if j.UnmarshalJSON(data) != nil {
 			return
 		}
-		v := j.Add(Block{At: day, Canary: Counts{10, 1}, CanaryAll: Counts{10, 1}, Stable: Counts{90, 1}})
+		v, p := j.Add(quiet()), j.Promotion()
+		if math.IsNaN(p.Evidence) || math.IsInf(p.Evidence, 0) {
+			t.Errorf("%+v from %s", p, data)
+		}
 		if math.IsNaN(v.Evidence) || math.IsInf(v.Evidence, 0) || math.IsNaN(v.Effect) || math.IsInf(v.Effect, 0) {
 			t.Errorf("%+v from %s", v, data)
 		}

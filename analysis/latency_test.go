@@ -134,3 +134,195 @@ func TestHealthyLatencyIsNotCondemned(t *testing.T) {
 		}
 	}
 }
+
+// A large budget, on the very bound of the test and without the burst guard: breaches
+// must stay within it.
+func TestFalseLatencyBreachesStayWithinTheBudget(t *testing.T) {
+	const runs, alpha = 200, 0.2
+	k := newMeasure(Criterion{Metric: P90Latency, Ratio: 2}, JudgeOptions{}, false).shift
+	law, healthy := newSampler(lognormal{math.Exp2(float64(k) / perOctave), 0}), newSampler(lognormal{1, 0})
+	condemned := 0
+	for seed := range uint64(runs) {
+		j := NewJudge(JudgeOptions{Breach: slower(2), Alpha: alpha, Horizon: 3 * time.Minute, Guard: 1, WarmUp: -1})
+		tr := seeded(seed, 60, 0.4)
+		for t0 := range 180 {
+			if j.Add(tr.timed(t0, law, healthy)).Standing == Breach {
+				condemned++
+				break
+			}
+		}
+	}
+	t.Logf("%d of %d condemned, budget %g", condemned, runs, runs*alpha)
+	if condemned > runs*alpha || condemned == 0 {
+		t.Errorf("%d of %d condemned on the bound, want 1 to %g", condemned, runs, runs*alpha)
+	}
+}
+
+func TestFirstTrafficMayBeSlow(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		o    JudgeOptions
+		cold float64 // how many times slower the first 25 s are
+		want bool
+	}{
+		{"three times slower", JudgeOptions{}, 3, false},
+		{"three times slower, no warm-up", JudgeOptions{WarmUp: -1}, 3, true},
+		{"ten times slower", JudgeOptions{}, 10, true},
+	} {
+		tt.o.Breach, tt.o.Alpha = append(slower(2), Criterion{Metric: P99Latency, Latency: 500 * time.Millisecond}), 0.01
+		j := NewJudge(tt.o)
+		tr := seeded(1, 500, 0.2)
+		cold, healthy := newSampler(lognormal{tt.cold, 0}), newSampler(lognormal{1, 0})
+		got := false
+		for t0 := range 300 {
+			law := healthy
+			if t0 < 25 {
+				law = cold
+			}
+			got = got || j.Add(tr.timed(t0, law, healthy)).Standing == Breach
+		}
+		if got != tt.want {
+			t.Errorf("%s: condemned: %v", tt.name, got)
+		}
+	}
+}
+
+// When stable answers slowly too, an absolute limit condemns nobody, and a relative one
+// compares with what stable does now.
+func TestSlowForBothIsEnvironment(t *testing.T) {
+	j := NewJudge(JudgeOptions{Breach: append(slower(2), Criterion{Metric: P99Latency, Latency: time.Second}), Alpha: 0.01, WarmUp: -1})
+	tr := seeded(7, 500, 0.3)
+	seen := false
+	for t0 := range 600 {
+		law := newSampler(lognormal{1, 0})
+		if t0 >= 300 && t0 < 400 {
+			law = newSampler(lognormal{6, 0})
+		}
+		v := j.Add(tr.timed(t0, law, law))
+		if v.Standing == Breach {
+			t.Fatalf("condemned at %d: %s", t0, v.Summary)
+		}
+		if v.Standing == Environment {
+			seen = true
+			if v.Metric != P99Latency || v.Threshold != "> 1s" || v.Slow < time.Second || v.Slow > 1100*time.Millisecond {
+				t.Fatalf("%+v", v)
+			}
+		}
+	}
+	if !seen {
+		t.Error("the environment was never named")
+	}
+}
+
+// With next to no stable left, what it answered before is compared with.
+func TestLittleStableLatency(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		law  lognormal
+		want bool
+	}{{"as quick", lognormal{1, 0}, false}, {"three times as slow", lognormal{3, 0}, true}} {
+		j := NewJudge(JudgeOptions{Breach: slower(2)})
+		tr := seeded(3, 200, 0.5)
+		healthy, law := newSampler(lognormal{1, 0}), newSampler(tt.law)
+		for t0 := range 900 {
+			j.Add(tr.timed(t0, healthy, healthy))
+		}
+		tr.weight = 1
+		got := 0
+		for t0 := 900; t0 < 1500 && got == 0; t0++ {
+			l := healthy
+			if t0 >= 1200 {
+				l = law
+			}
+			if v := j.Add(tr.timed(t0, l, healthy)); v.Standing == Breach {
+				got = t0
+			}
+		}
+		if (got >= 1200) != tt.want || got > 0 && got < 1200 {
+			t.Errorf("%s: condemned at %d", tt.name, got)
+		}
+	}
+}
+
+func TestSharesOfTheBudget(t *testing.T) {
+	all := append(slower(2), Criterion{Metric: ErrorRate, Ratio: 1.5}, Criterion{Metric: ErrorRate, Limit: 0.05},
+		Criterion{Metric: SuccessRate, Limit: 0.9}, Criterion{Metric: P99Latency, Latency: time.Second}, Criterion{Metric: Hangs, Limit: 5})
+	want := []float64{0.2 / 3, 0.2 / 3, 0.2 / 3, 0.5, 0.05, 0.05, 0.1, 0.1}
+	sum := 0.0
+	for i, c := range charges(JudgeOptions{Breach: all}.withDefaults()) {
+		sum += c.share
+		if math.Abs(c.share-want[i]) > 1e-12 {
+			t.Errorf("%s %s has %g, want %g", c.of.Metric, c.threshold, c.share, want[i])
+		}
+	}
+	if math.Abs(sum-1) > 1e-12 {
+		t.Errorf("together %g", sum)
+	}
+	if j := NewJudge(JudgeOptions{Breach: all, Alpha: 0.01, Canaries: 4}); math.Abs(j.bound-400) > 1e-9 {
+		t.Errorf("one of four canaries: bound %g, want 400", j.bound)
+	}
+}
+
+func TestSuccessRateMirrorsTheErrorRate(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		c    Criterion
+		pc   float64
+		want bool
+	}{
+		{"under 95 %", Criterion{Metric: SuccessRate, Limit: 0.95}, 0.09, true},
+		{"over 95 %", Criterion{Metric: SuccessRate, Limit: 0.95}, 0.04, false},
+		{"under 0.98x", Criterion{Metric: SuccessRate, Ratio: 0.98}, 0.05, true},
+		{"over 0.98x", Criterion{Metric: SuccessRate, Ratio: 0.98}, 0.015, false},
+	} {
+		for _, strict := range []bool{false, true} {
+			j := NewJudge(JudgeOptions{Breach: []Criterion{tt.c}, Alpha: 0.01, Strict: strict})
+			got := breachAfter(j, seeded(2, 1000, 0.2), 0, 600, tt.pc, 0.01)
+			if (got > 0) != tt.want {
+				t.Errorf("%s, strict %v: condemned after %d", tt.name, strict, got)
+			}
+			if v := j.Verdict(); got > 0 && (v.Metric != SuccessRate || v.Threshold[0] != '<') {
+				t.Errorf("%s: %+v", tt.name, v)
+			}
+		}
+	}
+}
+
+func TestJudgingLatenciesAllocatesNothing(t *testing.T) {
+	j := NewJudge(JudgeOptions{Breach: everything})
+	j.Stage(PromotionOptions{Success: everything})
+	k := quiet()
+	if n := testing.AllocsPerRun(100, func() { j.Add(k) }); n != 0 {
+		t.Errorf("Add allocates %v times", n)
+	}
+}
+
+// quiet is a block in which both sides are as quick.
+func quiet() Block {
+	k := Block{At: day, Canary: Counts{100, 1}, CanaryAll: Counts{100, 1}, Stable: Counts{900, 9}}
+	k.CanaryLatency, k.StableLatency = new(Latency), new(Latency)
+	k.CanaryAllLatency = k.CanaryLatency
+	for i := range 99 {
+		k.CanaryLatency.Observe(time.Duration(20+i)*time.Millisecond, false)
+		k.StableLatency.ObserveN(time.Duration(20+i)*time.Millisecond, false, 9)
+	}
+	return k
+}
+
+var everything = append(slower(2), Criterion{Metric: ErrorRate, Ratio: 1.5}, Criterion{Metric: ErrorRate, Limit: 0.05},
+	Criterion{Metric: P99Latency, Latency: time.Second}, Criterion{Metric: Hangs, Limit: 5})
+
+// One tick of 100 services of three versions each; it must stay under 5 ms.
+func BenchmarkTick(b *testing.B) {
+	var js []*Judge
+	for range 300 {
+		js = append(js, NewJudge(JudgeOptions{Breach: everything}))
+	}
+	k := quiet()
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, j := range js {
+			j.Add(k)
+		}
+	}
+}

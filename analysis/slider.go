@@ -12,26 +12,25 @@ import (
 // which costs a factor of two or so in requests. There is no burst guard: a window shows
 // what it shows.
 type slider struct {
-	Slots    []slot2
-	Next     int       // the oldest slot, to be replaced
-	Canary   Counts    // in the window
-	Stable   Counts    //
-	Evidence float64   // the judge's bound where the rule fires
-	At       time.Time // of the newest slot
+	Slots    [][4]uint64 // of a second: requests and failures of the canary, and of stable
+	Next     int         // the oldest slot, to be replaced
+	Canary   Counts      // in the window
+	Stable   Counts      //
+	Evidence float64     // the judge's bound where the rule fires
+	At       time.Time   // of the newest slot
 }
-
-type slot2 struct{ Canary, Stable Counts }
 
 func newSlider(window time.Duration) *slider {
 	n := int(min(max(window, time.Second), longest) / time.Second)
-	return &slider{Slots: make([]slot2, n)}
+	return &slider{Slots: make([][4]uint64, n)}
 }
 
 // add takes in one block and looks.
 func (w *slider) add(at time.Time, p pair, c *charge, s *step) {
 	old := &w.Slots[w.Next]
-	w.Canary, w.Stable = w.Canary.Sub(old.Canary).Add(p.canary), w.Stable.Sub(old.Stable).Add(p.stable)
-	*old = slot2{p.canary, p.stable}
+	w.Canary = w.Canary.Sub(Counts{old[0], old[1]}).Add(p.canary)
+	w.Stable = w.Stable.Sub(Counts{old[2], old[3]}).Add(p.stable)
+	*old = [4]uint64{p.canary.Requests, p.canary.Failed, p.stable.Requests, p.stable.Failed}
 	w.Next, w.At = (w.Next+1)%len(w.Slots), at
 	w.Evidence = 0
 	if w.Canary.Requests < max(s.least1, 1) {
@@ -69,7 +68,7 @@ func (w *slider) run() run {
 // forget empties the window; nil has none.
 func (w *slider) forget() {
 	if w != nil {
-		*w = slider{Slots: make([]slot2, len(w.Slots))}
+		*w = slider{Slots: make([][4]uint64, len(w.Slots))}
 	}
 }
 

@@ -92,7 +92,7 @@ func (j *Judge) loudest() *charge {
 	var top, excused *charge
 	for i := range j.charges {
 		c := &j.charges[i]
-		if top == nil || c.share*c.evidence() > top.share*top.evidence() {
+		if top == nil || c.weight() > top.weight() {
 			top = c
 		}
 		if c.Excused && c.held() >= suspicion {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,5 +101,27 @@ func TestVerdictExplainsItself(t *testing.T) {
 	}
 	if again := j.Verdict(); again != v {
 		t.Errorf("Verdict differs from Add's: %+v", again)
+	}
+}
+
+func TestVerdictAsJSON(t *testing.T) {
+	j := NewJudge(both)
+	v := j.Add(Block{At: day, Canary: Counts{10, 10}, CanaryAll: Counts{10, 10}, Stable: Counts{90, 0}})
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"standing":"inconclusive"`, `"metric":"error_rate"`, `"threshold":"`, `"canary":{"requests":10,"failed":10}`, `"bound":100`} {
+		if !strings.Contains(string(data), part) {
+			t.Errorf("%s does not say %s", data, part)
+		}
+	}
+	var back Verdict
+	if err := json.Unmarshal(data, &back); err != nil || !back.Since.Equal(v.Since) || back.Standing != v.Standing || back.Summary != v.Summary {
+		t.Errorf("%+v, %v", back, err)
+	}
+	var s Standing
+	if s.UnmarshalText([]byte("guilty")) == nil {
+		t.Error("an unknown standing is read")
 	}
 }
