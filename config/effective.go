@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -68,18 +67,6 @@ func (c *Config) Inactive() []string {
 }
 
 func inactiveGuard(g *Guard, path string, add func(string, string, ...any)) {
-	for _, name := range g.Breach.sortedMetrics() {
-		switch {
-		case name == "error_rate", name == "cpu_utilization", name == "memory_utilization", name == expressionName:
-		case name != "success_rate":
-			add(path+".breach."+name, "is not judged in this release")
-		case slices.ContainsFunc(g.Breach[name], func(t Threshold) bool { return t.Ratio != 0 }):
-			add(path+".breach."+name, "is compared with stable by error_rate only in this release")
-		}
-	}
-	if g.Mode == "window" {
-		add(path+".mode", "window is not carried out in this release; evidence is weighed instead")
-	}
 	if g.MaxExposedFailures > 0 {
 		add(path+".max_exposed_failures", "is not enforced in this release")
 	}

@@ -59,7 +59,6 @@ func TestInactive(t *testing.T) {
 	want := []string{
 		"listeners[0].proxy_protocol: PROXY protocol headers are not read in this release; connections that send them fail",
 		"services[0].mirror.compare: answers are not compared in this release",
-		"services[0].guard.mode: window is not carried out in this release; evidence is weighed instead",
 		"services[0].guard.max_exposed_failures: is not enforced in this release",
 		"services[0].rollout: strategy ab_test is not carried out in this release; weights are moved by the API",
 		"services[0].rollout.smoke_tests: are not run in this release",
@@ -68,8 +67,8 @@ func TestInactive(t *testing.T) {
 	if got := c.Inactive(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	c = parsed(t, one+`    guard: {breach: {hangs: "> 5", success_rate: ["< 95%", "< 0.9x stable"], error_rate: "> 1%"}}`)
-	if got, want := fmt.Sprint(c.Inactive()), "[services[0].guard.breach.success_rate: is compared with stable by error_rate only in this release services[0].guard.breach.hangs: is not judged in this release]"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	c = parsed(t, one+`    guard: {mode: window, window: 10s, breach: {hangs: "> 5", success_rate: ["< 95%", "< 0.9x stable"], p99_latency: "> 2x stable", cpu_utilization: "> 90%", expression: "p99.canary > 100"}}`)
+	if got := c.Inactive(); len(got) != 0 {
+		t.Errorf("got %v, want nothing", got)
 	}
 }

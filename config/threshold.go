@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,20 +198,6 @@ func checkDirection(t Threshold, m metric, breach bool) error {
 		return errors.New("a version as good as stable would be condemned")
 	}
 	return nil
-}
-
-// sortedMetrics are the metrics that c names, in the order of their table.
-func (c Criteria) sortedMetrics() []string {
-	var all []string
-	for _, m := range metrics() {
-		if _, ok := c[m.name]; ok {
-			all = append(all, m.name)
-		}
-	}
-	if _, ok := c[expressionName]; ok {
-		all = append(all, expressionName)
-	}
-	return slices.Clip(all)
 }
 
 func defaultBreach() Criteria {

@@ -50,6 +50,9 @@ func validateText(cmd *cobra.Command, file string, cfg *config.Config, err error
 	for _, part := range cfg.Inactive() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: note: %s\n", file, part)
 	}
+	for _, w := range warnings(cfg) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file, w)
+	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", file)
 	return err
 }
@@ -64,9 +67,10 @@ func validateJSON(cmd *cobra.Command, file string, cfg *config.Config, err error
 		Valid  bool           `json:"valid"`
 		Faults []config.Fault `json:"faults,omitempty"`
 		Notes  []string       `json:"notes,omitempty"`
+		Warned []string       `json:"warnings,omitempty"`
 	}{File: file, Valid: len(faults) == 0, Faults: faults}
 	if cfg != nil {
-		result.Notes = cfg.Inactive()
+		result.Notes, result.Warned = cfg.Inactive(), warnings(cfg)
 	}
 	if err := json.NewEncoder(cmd.OutOrStdout()).Encode(result); err != nil {
 		return err

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWindowIsWarnedOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sluice.yaml")
+	guarded := func(guard string) string {
+		text := strings.Replace(strings.SplitAfter(plannedFile, "9002\"]}\n")[0], "stable: v1", "stable: v1\n    guard: "+guard, 1)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := call(t, "validate", "-c", path)
+		if err != nil || !strings.Contains(out, ": valid\n") {
+			t.Fatalf("got %v and %s", err, out)
+		}
+		return out
+	}
+	out := guarded(`{mode: window, window: 60s, min_requests: 100, breach: {error_rate: ["> 1.5x stable", "> 5%"], p99_latency: "> 2x stable"}}`)
+	if strings.Count(out, ": warning: services[0].guard.mode: ") != 2 ||
+		!strings.Contains(out, `"> 1.5x stable" over 1m0s would condemn a healthy canary within an hour in 100% of cases`) ||
+		!strings.Contains(out, `"> 5%" over 1m0s would condemn a healthy canary within an hour in 0% of cases`) {
+		t.Errorf("got %s", out)
+	}
+	if out := guarded(`{mode: window, window: 10s, min_requests: 1000, breach: {error_rate: "> 1%"}}`); !strings.Contains(out, "never holds the 1000 requests") {
+		t.Errorf("got %s", out)
+	}
+	if out := guarded(`{breach: {error_rate: "> 1.5x stable"}}`); strings.Contains(out, "warning") {
+		t.Errorf("mode evidence: got %s", out)
+	}
+	guarded(`{mode: window, window: 10s, breach: {success_rate: "< 95%"}}`)
+	out, err := call(t, "validate", "-c", path, "-o", "json")
+	var answer struct {
+		Valid    bool
+		Warnings []string
+	}
+	if err != nil || json.Unmarshal([]byte(out), &answer) != nil || !answer.Valid || len(answer.Warnings) != 1 {
+		t.Errorf("got %v and %s", err, out)
+	}
+}
