@@ -60,8 +60,9 @@ func (l *Latency) ObserveN(d time.Duration, failed bool, n uint32) {
 	l.OK[i] += n
 }
 
-// split counts good answers up to cell i, and all answers above it.
+// split counts good answers up to cell i, and all answers above it; none is above the last.
 func (l *Latency) split(i int) (good, slow uint64) {
+	i = min(i, Buckets-1)
 	for _, n := range l.OK[:i+1] {
 		good += uint64(n)
 	}

@@ -244,6 +244,29 @@ func TestLittleStableLatency(t *testing.T) {
 	}
 }
 
+// Limits at the ends of what is counted work as well, warm-up included.
+func TestExtremeLatencyLimits(t *testing.T) {
+	slow := new(Latency)
+	slow.ObserveN(63*time.Second, true, 40)
+	fast := new(Latency)
+	fast.ObserveN(time.Millisecond, false, 400)
+	for _, tt := range []struct {
+		limit time.Duration
+		want  bool
+	}{{time.Nanosecond, false}, {30 * time.Second, true}, {60 * time.Second, true}, {time.Hour, false}} {
+		j := NewJudge(JudgeOptions{Breach: []Criterion{{Metric: P99Latency, Latency: tt.limit}}, Alpha: 0.01})
+		got := false
+		for s := range 90 {
+			b := Block{At: day.Add(time.Duration(s) * time.Second), Canary: Counts{40, 40}, CanaryAll: Counts{40, 40}, Stable: Counts{400, 0}}
+			b.CanaryLatency, b.CanaryAllLatency, b.StableLatency = slow, slow, fast
+			got = got || j.Add(b).Standing == Breach
+		}
+		if got != tt.want { // stable takes more than a nanosecond too
+			t.Errorf("%v: condemned: %v", tt.limit, got)
+		}
+	}
+}
+
 func TestSharesOfTheBudget(t *testing.T) {
 	all := append(slower(2), Criterion{Metric: ErrorRate, Ratio: 1.5}, Criterion{Metric: ErrorRate, Limit: 0.05},
 		Criterion{Metric: SuccessRate, Limit: 0.9}, Criterion{Metric: P99Latency, Latency: time.Second}, Criterion{Metric: Hangs, Limit: 5})

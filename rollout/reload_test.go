@@ -186,6 +186,7 @@ func TestEverythingSurvivesARestart(t *testing.T) {
 			b.lab.send("shop", "v2", 1, analysis.ServerError)
 			time.Sleep(time.Second)
 		}
+		settle() // the block that ends at this very moment is weighed
 		before = b.Verdict("shop", "v2")
 		raise(b, 6000, 4000)
 		b.lab.send("shop", "v2", 1000, analysis.ServerError)
