@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Live judgement: a real proxy and real backends at 500 requests/s, a tenth of
+// them to v2.
+const judgedRate = 500
+
+// judged configures three endpoints of v2 and a guard with the given criteria.
+func judged(v1 string, v2 []string, breach, more string) string {
+	return fmt.Sprintf(`services:
+  - name: shop
+    routes: [{path: /}]
+    stable: v1
+    versions:
+      - {name: v1, weight: 90, endpoints: [%q]}
+      - {name: v2, weight: 10, endpoints: ["%s"]}
+    timeouts: {response: 30s}
+    guard: {breach: {%s}}
+%s`, v1, strings.Join(v2, `", "`), breach, more)
+}
+
+// takes makes an origin answer after a random time around 10 ms, times factor.
+func (o *origin) takes(factor float64) {
+	o.does(func(w http.ResponseWriter, r *http.Request) {
+		wait := time.Duration(factor * float64(5*time.Millisecond+rand.N(10*time.Millisecond)))
+		if r.Header.Get("X-Heavy") != "" {
+			wait *= 8
+		}
+		select {
+		case <-time.After(wait):
+		case <-r.Context().Done():
+		}
+		fmt.Fprintln(w, "done")
+	})
+}
+
+// within polls for a condition for longer than until does.
+func (p *process) within(limit time.Duration, what string, ok func() bool) {
+	p.t.Helper()
+	deadline := time.Now().Add(limit)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		if ok() {
+			tick.Stop()
+			return
+		}
+		if time.Now().After(deadline) {
+			var decisions any
+			p.api("GET", "/api/v1/services/shop/decisions", nil, &decisions)
+			p.t.Fatalf("waiting for %q: still not after %v\ndecisions: %v", what, limit, decisions)
+		}
+	}
+}
+
+type decision struct {
+	Version, Kind, Action, Metric, Summary string
+}
+
+func (p *process) decisions() []decision {
+	p.t.Helper()
+	var answer struct{ Decisions []decision }
+	if code := p.api("GET", "/api/v1/services/shop/decisions", nil, &answer); code != http.StatusOK {
+		p.t.Fatalf("GET decisions: status %d", code)
+	}
+	return answer.Decisions
+}
+
+// condemned returns the verdict that quarantined a version.
+func (p *process) condemned() (decision, bool) {
+	for _, d := range p.decisions() {
+		if d.Action == "quarantine" {
+			return d, true
+		}
+	}
+	return decision{}, false
+}
+
+func TestDoubledLatencyIsCondemned(t *testing.T) {
+	t.Parallel()
+	v1, v2 := startOrigin(t), startOrigin(t)
+	v1.takes(1)
+	v2.takes(2)
+	p := boot(t, judged(v1.URL, []string{v2.URL}, `p99_latency: "> 2x stable"`, ""))
+	load := startPace(t, p, judgedRate, "/")
+	p.within(90*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
+	d, ok := p.condemned()
+	if !ok || d.Metric != "p99_latency" || d.Version != "v2" || d.Summary == "" {
+		t.Errorf("decision: got %+v, want a verdict on p99_latency of v2", d)
+	}
+	t.Logf("after %d requests: %s", load.sent.Load(), d.Summary)
+}
+
+func TestTwoPercentErrorsAreCondemned(t *testing.T) {
+	t.Parallel()
+	v1, v2 := startOrigin(t), startOrigin(t)
+	v2.fails(50)
+	p := boot(t, judged(v1.URL, []string{v2.URL}, `error_rate: "> 1.5x stable"`, ""))
+	load := startPace(t, p, judgedRate, "/status/200")
+	p.within(90*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
+	d, ok := p.condemned()
+	if !ok || d.Metric != "error_rate" || d.Version != "v2" {
+		t.Errorf("decision: got %+v, want a verdict on error_rate of v2", d)
+	}
+	t.Logf("after %d requests: %s", load.sent.Load(), d.Summary)
+}
+
+// What slows or breaks both versions is the environment's fault: nothing is cut, and an event says so.
+func TestBothSlowIsTheEnvironment(t *testing.T) {
+	t.Parallel()
+	v1, v2 := startOrigin(t), startOrigin(t)
+	v1.takes(1)
+	v2.takes(1)
+	p := boot(t, judged(v1.URL, []string{v2.URL}, `p99_latency: ["> 60ms", "> 2x stable"]`, ""))
+	load := startPace(t, p, judgedRate, "/")
+	p.until("both take part", func() bool { return v2.hits.Load() > 100 })
+	v1.takes(8)
+	v2.takes(8)
+	p.within(90*time.Second, "environment told", func() bool {
+		out, _ := p.run("events", "--output", "json")
+		return strings.Contains(out, "environment")
+	})
+	load.stop()
+	p.uncut()
+}
+
+// uncut asserts that v2 takes part and was never condemned.
+func (p *process) uncut() {
+	p.t.Helper()
+	if d, ok := p.condemned(); ok {
+		p.t.Errorf("condemned: %+v", d)
+	}
+	if state := p.version("shop", "v2").State; state != "active" {
+		p.t.Errorf("state of v2: got %s, want active", state)
+	}
+}
+
+// One of three endpoints stalls: it is ejected by the age of its requests in flight, and the version is not condemned.
+func TestStalledEndpointIsEjected(t *testing.T) {
+	t.Parallel()
+	v1 := startOrigin(t)
+	v1.takes(1)
+	origins := []*origin{startOrigin(t), startOrigin(t), startOrigin(t)}
+	var urls []string
+	for _, o := range origins {
+		o.takes(1)
+		urls = append(urls, o.URL)
+	}
+	p := boot(t, judged(v1.URL, urls, `error_rate: "> 1.5x stable", p99_latency: "> 2x stable"`, ""))
+	load := startPace(t, p, judgedRate, "/")
+	p.until("each endpoint answers", func() bool {
+		return origins[0].hits.Load() > 100 && origins[1].hits.Load() > 100 && origins[2].hits.Load() > 100
+	})
+	release := make(chan struct{})
+	origins[1].does(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	p.within(20*time.Second, "the stalled endpoint ejected", func() bool { return p.ejected(urls[1]) })
+	close(release)
+	origins[1].takes(1)
+	p.within(60*time.Second, "the endpoint back", func() bool { return !p.ejected(urls[1]) })
+	load.stop()
+	p.uncut()
+}
+
+func (p *process) ejected(url string) bool {
+	p.t.Helper()
+	var s struct {
+		Versions []struct {
+			Endpoints []struct {
+				URL     string
+				Ejected bool
+			}
+		}
+	}
+	p.api("GET", "/api/v1/services/shop", nil, &s)
+	for _, v := range s.Versions {
+		for _, e := range v.Endpoints {
+			if e.URL == url && e.Ejected {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A rule that sends only heavy requests to v2 makes it look slow; rules are not compared with stable.
+func TestHeavyRequestsByRuleCondemnNobody(t *testing.T) {
+	t.Parallel()
+	v1, v2 := startOrigin(t), startOrigin(t)
+	v1.takes(1)
+	v2.takes(1)
+	p := boot(t, judged(v1.URL, []string{v2.URL}, `p99_latency: "> 2x stable", error_rate: "> 1.5x stable"`,
+		"    rules: [{name: heavy, when: {headers: {X-Heavy: {present: true}}}, to: v2}]\n"))
+	var heavy atomic.Uint64
+	c := client(t, 16)
+	load := startPace(t, p, judgedRate, "/")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		each(t, 600, 8, func(int) error {
+			req, err := http.NewRequest("GET", p.url("/"), nil)
+			if err != nil {
+				return err
+			}
+			req.Header.Set("X-Heavy", "1")
+			_, _, err = fetch(c, req)
+			heavy.Add(1)
+			return err
+		})
+	}()
+	<-done
+	load.stop()
+	if heavy.Load() != 600 {
+		t.Errorf("heavy requests: got %d, want 600", heavy.Load())
+	}
+	p.uncut()
+}
