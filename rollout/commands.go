@@ -24,7 +24,8 @@ const wholeBP = 10000
 // versions left out get 0. Weights of a version that is cut are wanted, not in
 // force: its share stays 0. If the weight of a version other than stable rises,
 // the change is saved before it comes into force, and fails if it cannot be;
-// otherwise it comes into force at once. Errors wrap ErrUnknown, ErrStale,
+// otherwise it comes into force at once, and is saved before SetWeights returns if
+// the disk lets it. Errors wrap ErrUnknown, ErrStale,
 // ErrConflict or ErrInvalid; any other error is the disk's.
 func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights, error) {
 	c.mu.Lock()
@@ -42,7 +43,8 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 		next.States = s.weights().States
 		return next, nil
 	}
-	if s.rises(full) {
+	rises := s.rises(full)
+	if rises {
 		if err := c.saveFirst(s, &pending{weights: &next}); err != nil {
 			return config.Weights{}, fmt.Errorf("weights of %s are unchanged: %w", s.name, err)
 		}
@@ -55,13 +57,17 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	c.saver.kick()
 	c.journal.Add(Event{Type: "weights", Service: s.name, By: cmd.By, Message: "weights set to " + list(next),
 		Fields: map[string]any{"weight": weightFields(next), "reason": cmd.Reason}})
-	return s.weights(), nil
+	after := s.weights()
+	if !rises {
+		c.saveAfter()
+	}
+	return after, nil
 }
 
 // SetState sets a version's state: active, drain or off; active releases a
 // trip, or a quarantine, and then the evidence begins anew. It is saved before it
 // comes into force, and fails if it cannot be; drain and off come into force at
-// once. Errors are those of SetWeights; ErrConflict is also that no active
+// once, and are saved before SetState returns if the disk lets them. Errors are those of SetWeights; ErrConflict is also that no active
 // version would be left.
 func (c *Controller) SetState(cmd Command, version string, state config.State) (config.Weights, error) {
 	c.mu.Lock()
@@ -89,7 +95,11 @@ func (c *Controller) SetState(cmd Command, version string, state config.State) (
 	s.pending = nil
 	c.step(s, input{at: time.Now(), what: order, version: version, state: state}, facts{order: cmd})
 	c.saver.kick()
-	return s.weights(), nil
+	after := s.weights()
+	if state != config.Active {
+		c.saveAfter()
+	}
+	return after, nil
 }
 
 // open finds the service of cmd, if its split is still what the caller saw.
@@ -166,7 +176,7 @@ func (c *Controller) saveFirst(s *service, p *pending) error {
 	}
 	s.pending = p
 	c.mu.Unlock()
-	err := c.saver.wait()
+	err := c.saver.wait(saveTimeout)
 	c.mu.Lock()
 	if c.services[s.name] != s || s.pending != p {
 		return fmt.Errorf("a later change came while this one was being saved: %w", ErrConflict)
@@ -177,6 +187,18 @@ func (c *Controller) saveFirst(s *service, p *pending) error {
 		return fmt.Errorf("it could not be saved: %w", err)
 	}
 	return nil
+}
+
+// saveAfter waits until what is in force is on disk as well, so that an answer
+// outlives a crash. The lock is free meanwhile. A disk that fails or hangs takes
+// nothing back: the saver tells of it and tries again.
+func (c *Controller) saveAfter() {
+	if !c.saver.runs() {
+		return // Run will save what has been asked for
+	}
+	c.mu.Unlock()
+	_ = c.saver.wait(saveGrace) // tellStore has told
+	c.mu.Lock()
 }
 
 // weightFields are weights as people write them, for events.

@@ -189,6 +189,42 @@ func TestUpwardChangesNeedTheDiskDownwardOnesDoNot(t *testing.T) {
 	})
 }
 
+// TestAnsweredCommandsAreOnDisk: kill -9 after the answer must not bring traffic
+// back to a version that a person took it from.
+func TestAnsweredCommandsAreOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	running(t, Options{StateDir: dir}, one(shop(9000, 1000)), func(b *bench) {
+		saved := func() savedService {
+			t.Helper()
+			raw, err := os.ReadFile(filepath.Join(dir, stateFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var state savedState
+			if err := decode(raw, &state); err != nil {
+				t.Fatal(err)
+			}
+			return state.Services["shop"]
+		}
+		for _, bp := range []int{3000, 500, 0} {
+			if _, err := b.SetWeights(shopCommand, map[string]int{"v1": wholeBP - bp, "v2": bp}); err != nil {
+				t.Fatal(err)
+			}
+			if got := saved().Weights["v2"]; got != bp {
+				t.Errorf("after the answer the disk has %d for v2, want %d", got, bp)
+			}
+		}
+		for _, state := range []config.State{config.Draining, config.Off, config.Active} {
+			if _, err := b.SetState(shopCommand, "v2", state); err != nil {
+				t.Fatal(err)
+			}
+			if got := saved().Versions["v2"].State; got != state {
+				t.Errorf("after the answer the disk has v2 %v, want %v", got, state)
+			}
+		}
+	})
+}
+
 // TestHangingDiskHoldsUpNoCut has a pipe in place of the file: whoever writes
 // the state hangs until somebody reads.
 func TestHangingDiskHoldsUpNoCut(t *testing.T) {

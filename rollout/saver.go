@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	saveTimeout = 5 * time.Second // how long a command waits for the disk
+	saveTimeout = 5 * time.Second // how long a command waits for the disk that must keep it
+	saveGrace   = 2 * time.Second // and one that is in force already
 	saveRetry   = 5 * time.Second // after a failed save
 )
 
@@ -37,8 +38,8 @@ func (s *saver) kick() {
 }
 
 // wait asks for a save that includes all that is known now, and returns when
-// it is on disk, or cannot be put there in saveTimeout.
-func (s *saver) wait() error {
+// it is on disk, or cannot be put there within that time.
+func (s *saver) wait(within time.Duration) error {
 	if s.store == nil {
 		return nil
 	}
@@ -55,13 +56,13 @@ func (s *saver) wait() error {
 		s.flush()
 	}
 	s.kick()
-	timeout := time.NewTimer(saveTimeout)
+	timeout := time.NewTimer(within)
 	defer timeout.Stop()
 	select {
 	case err := <-done:
 		return err
 	case <-timeout.C:
-		return fmt.Errorf("not on disk within %v", saveTimeout)
+		return fmt.Errorf("not on disk within %v", within)
 	}
 }
 
@@ -69,6 +70,13 @@ func (s *saver) begin() {
 	s.mu.Lock()
 	s.running = true
 	s.mu.Unlock()
+}
+
+// runs reports whether the saver's own goroutine does the writing.
+func (s *saver) runs() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
 }
 
 // run saves at each kick, and again after a failure, until stop is closed;
