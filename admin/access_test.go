@@ -279,7 +279,7 @@ func TestAudit(t *testing.T) {
 	}{
 		{"id1", []string{"level=INFO", "who=ci", "role=operator", "remote=127.0.0.1:", "method=PUT", "service=shop", `before="stable=v1 v1=100 v2=0"`, `after="stable=v1 v1=90 v2=10"`, "reason=go", "status=200"}},
 		{"id2", []string{"level=WARN", "who=ci", "status=422", `after=""`}},
-		{"id3", []string{"who=grafana", "role=viewer", "status=403"}},
+		{"id3", []string{"who=grafana", "role=viewer", "status=403", `reason="" `}},
 		{"id4", []string{"who=unknown", "status=401"}},
 		{"id5", []string{"status=403"}},
 		{"id6", []string{"method=DELETE", "status=405"}},
