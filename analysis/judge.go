@@ -67,6 +67,7 @@ type Judge struct {
 	reference reference
 	endpoints endpoints
 	stage     *stage // nil: none runs
+	overdue   uint64 // of the canary, at the last block
 	last      step   // here so as not to allocate
 }
 
@@ -123,7 +124,9 @@ func (j *Judge) Add(b Block) Verdict {
 		baseline: &j.baseline, reference: &j.reference,
 	}
 	s.thin = j.baseline.add(&s.Block)
-	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 || b.CanaryAllOverdue[0] > 0 {
+	late := b.CanaryAllOverdue[0] > j.overdue // a version that hangs has traffic too
+	j.overdue = b.CanaryAllOverdue[0]
+	if b.Canary.Requests > 0 || b.CanaryAll.Requests > 0 || late {
 		s.starting = s.least
 		j.blocks++
 		j.rest = math.Max(0, j.rest-s.starting)

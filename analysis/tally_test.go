@@ -194,3 +194,35 @@ func TestOneBadClientDoesNotCondemn(t *testing.T) {
 		}
 	}
 }
+
+// What stands still is no traffic: a request that hangs for ever, or one that left late.
+func TestOldOverdueCostsNoBudget(t *testing.T) {
+	j := NewJudge(rollout)
+	k := quiet()
+	k.CanaryAllOverdue = Overdue{3, 1}
+	j.Add(k)
+	idle := Block{At: day, Stable: Counts{100, 0}, CanaryAllOverdue: k.CanaryAllOverdue}
+	rest := j.rest
+	for range 10 {
+		j.Add(idle)
+	}
+	if j.rest != rest || j.blocks != 1 {
+		t.Errorf("%d blocks, mass %g left of %g", j.blocks, j.rest, rest)
+	}
+	idle.CanaryAllOverdue[0]++
+	if j.Add(idle); j.blocks != 2 {
+		t.Errorf("a fresh one that hangs: %d blocks, want 2", j.blocks)
+	}
+}
+
+func BenchmarkTallyTake(b *testing.B) {
+	var split, ruled Recorder
+	var tally Tally
+	for i := range uint32(1000) {
+		record(&split, i, sec, int64(i)*ms, Success)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		tally.Take(2*sec, &split, &ruled, true)
+	}
+}

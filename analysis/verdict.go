@@ -11,7 +11,8 @@ type Standing uint8
 
 // Suspicious: strong, not proof (M ≥ 10). Environment: stable is as bad. Breach: proof.
 // BadEndpoint: proof against one endpoint (Verdict.Endpoint), while others of the
-// version are well.
+// version are well; only where blocks carry Endpoints. It goes on until that endpoint is
+// ejected, so a caller that can't eject one leaves Endpoints out.
 const (
 	Inconclusive Standing = iota
 	Suspicious
