@@ -197,6 +197,7 @@ func (x *exchange) leave() { x.choice.Version.Active.Add(-1) }
 // conclude leaves nothing behind, even after a panic: a request that never
 // finished would look like one that hangs, and endpoints would seem busy.
 func (x *exchange) conclude() {
+	x.sendCopy()
 	x.settle(analysis.LocalRefusal, x.now)
 	if x.try.conn != nil || x.try.endpoint != nil {
 		x.try.drop()

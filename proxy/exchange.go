@@ -48,6 +48,7 @@ type exchange struct {
 	status  int   // sent to the client
 	refused *refusal
 	tries   int
+	copied  *mirrorCopy // for the mirror; nil: none, or sent
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -176,7 +177,7 @@ func (x *exchange) choose() {
 	x.choice.Shield = false
 }
 
-// compose serialises the request and hands a copy to the mirror, before the
+// compose serialises the request and makes the mirror's copy, before the
 // primary starts.
 func (x *exchange) compose(mirror *router.Mirror) {
 	o := &x.out
@@ -213,7 +214,16 @@ func (x *exchange) copyTo(mirror *router.Mirror) {
 	case !x.whole:
 		m.skip(mirror, x.svc.Name, "body_too_large")
 	default:
-		m.offer(mirror, x.svc.Name, x.message, x.small)
+		x.copied = m.take(mirror, x.svc.Name, x.message, x.small)
+	}
+}
+
+// sendCopy lets the mirror's copy go, once the request itself has gone or will
+// not: its sender is not to run before.
+func (x *exchange) sendCopy() {
+	if x.copied != nil {
+		x.c.server.mirrors.put(x.copied)
+		x.copied = nil
 	}
 }
 

@@ -17,25 +17,27 @@ const mirrorMark = "X-Sluice-Mirror: 1\r\n"
 // Defaults of a mirror.
 const (
 	mirrorTimeout     = 5 * time.Second
-	mirrorMaxInFlight = 256
+	mirrorMaxInFlight = 512
 	mirrorMaxBytes    = 64 << 20
 )
 
 // mirrorLimits hold over all services. Zero takes the default.
 type mirrorLimits struct {
-	MaxInFlight int   // copies at once; default 256
+	MaxInFlight int   // copies at once, one mirror's up to half; default 512
 	MaxBytes    int64 // of their requests, heads included; default 64 MiB
 }
 
 // mirrors sends copies of requests to versions that answer nobody. It takes
 // copies without ever making a request wait: over its limits the newest is
-// dropped and counted. Copies have connections and a timeout of their own and
+// dropped and counted. No mirror may hold more places than are left free, so that one
+// whose target hangs does not take those of others. Copies have connections and a timeout of their own and
 // are recorded nowhere but here. Run owns the goroutines, one for each copy in
 // flight at the busiest moment so far. Safe for concurrent use.
 type mirrors struct {
 	limits mirrorLimits
 	logger *slog.Logger
 	tally  mirrorTally
+	held   mirrorTally // places, by mirror
 
 	queue    chan *mirrorCopy // room for all that may be in flight
 	grow     chan struct{}    // fewer workers than copies
@@ -52,6 +54,7 @@ type mirrorCopy struct {
 	to      *router.Mirror
 	service string
 	message []byte // head with the mark, and body
+	held    *atomic.Uint64
 }
 
 // newMirrors starts nothing. A nil logger discards.
@@ -102,38 +105,56 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// offer hands over a copy of a request. head is the serialised head as an
-// upstream gets it, empty line included, framed by Content-Length or without a
-// body; both slices are copied. It never blocks.
-func (m *mirrors) offer(rt *router.Mirror, service string, head, body []byte) {
+// take makes a copy of a request, for put; nil if there is no room. head is the
+// serialised head as an upstream gets it, empty line included, framed by
+// Content-Length or without a body; both slices are copied. It never blocks.
+func (m *mirrors) take(rt *router.Mirror, service string, head, body []byte) *mirrorCopy {
 	switch {
 	case m.stopping.Load():
 		m.count(rt, service, mirrorDroppedStopping)
-		return
+		return nil
 	case rt.MaxBody > 0 && int64(len(body)) > rt.MaxBody:
 		m.skip(rt, service, "body_too_large")
-		return
+		return nil
 	}
-	size := int64(len(head) + len(mirrorMark) + len(body))
-	if m.inFlight.Add(1) > int64(m.limits.MaxInFlight) {
-		m.inFlight.Add(-1)
-		m.count(rt, service, mirrorDroppedInFlight)
-		return
-	}
-	if m.bytes.Add(size) > m.limits.MaxBytes {
-		m.bytes.Add(-size)
-		m.inFlight.Add(-1)
-		m.count(rt, service, mirrorDroppedBytes)
-		return
+	held := m.held.of(mirrorKey{service: service, version: rt.Version.Name})
+	if reason := m.occupy(held, int64(len(head)+len(mirrorMark)+len(body))); reason != "" {
+		m.count(rt, service, reason)
+		return nil
 	}
 	c := m.copies.Get().(*mirrorCopy)
-	c.to, c.service = rt, service
+	c.to, c.service, c.held = rt, service, held
 	c.message = append(c.message[:0], head[:len(head)-2]...)
 	c.message = append(c.message, mirrorMark...)
 	c.message = append(c.message, head[len(head)-2:]...)
 	c.message = append(c.message, body...)
+	return c
+}
+
+// put hands a copy over to be sent. It never blocks.
+func (m *mirrors) put(c *mirrorCopy) {
 	m.queue <- c // room for MaxInFlight: never waits
 	notify(m.grow)
+}
+
+// occupy takes a place and so many bytes of the budget, or tells why not.
+func (m *mirrors) occupy(held *atomic.Uint64, size int64) (reason string) {
+	free := int64(m.limits.MaxInFlight) - m.inFlight.Add(1) + 1
+	if int64(held.Add(1)) > free {
+		m.vacate(held, 0)
+		return mirrorDroppedInFlight
+	}
+	if m.bytes.Add(size) > m.limits.MaxBytes {
+		m.vacate(held, size)
+		return mirrorDroppedBytes
+	}
+	return ""
+}
+
+func (m *mirrors) vacate(held *atomic.Uint64, size int64) {
+	m.bytes.Add(-size)
+	held.Add(^uint64(0))
+	m.inFlight.Add(-1)
 }
 
 // skip counts a request that is not copied, for example body_too_large.
@@ -183,13 +204,13 @@ func (m *mirrors) work(ctx context.Context) {
 const mirrorCopyKeeps = 128 << 10
 
 func (m *mirrors) done(c *mirrorCopy) {
-	m.bytes.Add(-int64(len(c.message)))
-	c.to = nil
+	held, size := c.held, int64(len(c.message))
+	c.to, c.held = nil, nil
 	if cap(c.message) > mirrorCopyKeeps {
 		c.message = nil
 	}
 	m.copies.Put(c)
-	m.inFlight.Add(-1)
+	m.vacate(held, size)
 }
 
 // method is the request's, from its first line.

@@ -32,14 +32,16 @@ type mirrorTally struct {
 	grow sync.Mutex
 }
 
-func (t *mirrorTally) add(key mirrorKey) {
+func (t *mirrorTally) add(key mirrorKey) { t.of(key).Add(1) }
+
+// of is the count of key.
+func (t *mirrorTally) of(key mirrorKey) *atomic.Uint64 {
 	if seen := t.seen.Load(); seen != nil {
 		if n := (*seen)[key]; n != nil {
-			n.Add(1)
-			return
+			return n
 		}
 	}
-	t.first(key).Add(1)
+	return t.first(key)
 }
 
 func (t *mirrorTally) first(key mirrorKey) *atomic.Uint64 {

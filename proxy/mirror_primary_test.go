@@ -107,7 +107,7 @@ func TestMirrorBlackHoleMakesNobodyWait(t *testing.T) {
 	}
 	defer hole.Close()
 	w := startMirrored(t, good.URL(), hole.URL())
-	const requests = mirrorMaxInFlight + 100
+	const requests = mirrorMaxInFlight/2 + 100
 	c := w.dial()
 	for range requests {
 		if r := c.get("/"); r.status != 200 {

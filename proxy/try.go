@@ -73,7 +73,9 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	if !conn.Reused || t.number > 1 {
 		x.now = analysis.Now()
 	}
-	if x.send() {
+	sent := x.send()
+	x.sendCopy()
+	if sent {
 		x.await()
 	}
 }

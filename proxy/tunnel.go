@@ -47,6 +47,7 @@ func (t *try) sendEarly(p []byte, now int64) error {
 // tunnelSide is one direction of a tunnel.
 type tunnelSide struct {
 	to, from net.Conn
+	socket   any // from, below TLS
 	idle     time.Duration
 	active   *atomic.Int64 // when either direction last moved, by analysis.Now
 	bytes    int64
@@ -62,8 +63,8 @@ func (x *exchange) join() (down, up int64) {
 	idle := x.svc.Policy.TunnelTimeout
 	_ = client.SetDeadline(time.Time{}) // a closed connection shows at the copy
 	_ = server.SetDeadline(time.Time{})
-	toServer := tunnelSide{to: server, from: client, idle: idle, active: &active}
-	toClient := tunnelSide{to: client, from: server, idle: idle, active: &active}
+	toServer := tunnelSide{to: server, from: client, socket: x.c.accepted, idle: idle, active: &active}
+	toClient := tunnelSide{to: client, from: server, socket: x.try.conn.Raw(), idle: idle, active: &active}
 	ended := make(chan struct{})
 	conn := x.try.conn
 	go func() {
@@ -99,6 +100,7 @@ func (s *tunnelSide) run() error {
 		switch {
 		case err == nil:
 			closeWrite(s.to)
+			limitStall(s.socket, s.idle)
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded) || time.Duration(now-s.active.Load()) >= s.idle:
 			return err
