@@ -64,6 +64,7 @@ func (p *point) add(at time.Time, breaches bool) bool {
 // points are the conditions on one version without an e-process.
 type points struct {
 	cfg     *config.Service // what all is made for
+	loads   bool            // cfg asks for utilization
 	all     []point
 	load    *loadRing          // nil: nothing asks for it
 	outside map[string]reading // by metric
@@ -75,7 +76,7 @@ func (ps *points) prepare(cfg *config.Service) {
 		return
 	}
 	old := ps.all
-	ps.cfg, ps.all = cfg, nil
+	ps.cfg, ps.loads, ps.all = cfg, cfg.ReadsLoad(), nil
 	for _, name := range []string{"cpu_utilization", "memory_utilization", "expression"} {
 		for _, c := range cfg.Guard.Breach[name] {
 			ps.all = append(ps.all, point{metric: name, condition: c, need: pointRow, apart: pointWindow - time.Second/2, gap: pointGap * pointWindow})
@@ -174,7 +175,7 @@ func (c *Controller) weighPoints(s *service, now time.Time) {
 	asked := false
 	for _, w := range s.versions {
 		w.points.prepare(s.cfg)
-		if w.arm.Load != nil && s.cfg.ReadsLoad() {
+		if w.arm.Load != nil && w.points.loads {
 			w.points.report(now.Unix(), w.arm.Load.Snapshot())
 		}
 		asked = asked || len(w.points.all) > 0
