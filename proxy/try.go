@@ -19,6 +19,7 @@ type try struct {
 	number    int
 	service   *router.Service
 	endpoint  *upstream.Endpoint
+	addr      string // of the endpoint asked last, for the access log
 	conn      *upstream.Conn
 	src       source
 	out       sink
@@ -57,7 +58,7 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 			t.fail(analysis.LocalRefusal, answerNoEndpoint)
 			return
 		}
-		t.endpoint = e
+		t.endpoint, t.addr = e, e.Addr()
 	}
 	t.exhausted = fresh
 	wait := x.dialContext()
@@ -301,9 +302,7 @@ func (x *exchange) look(now int64) error {
 
 // log adds the last attempt to an access-log line.
 func (t *try) log(e *logEntry) {
-	if t.endpoint != nil {
-		e.Endpoint = t.endpoint.Addr()
-	}
+	e.Endpoint = t.addr
 	if t.outcome != 0 {
 		e.Outcome = outcomeName(t.outcome)
 	}
