@@ -96,7 +96,7 @@ func TestOpenAPISchemasMatchTheAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for schema, of := range map[string]any{
-		"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Counts": countsView{}, "Endpoint": endpointView{},
+		"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Promotion": promotionView{}, "Counts": countsView{}, "Endpoint": endpointView{},
 		"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
 	} {
 		var fields []string

@@ -47,6 +47,7 @@ type versionView struct {
 	P99            float64        `json:"p99_ms"`
 	InFlight       int64          `json:"in_flight"`
 	Evidence       evidenceView   `json:"evidence"`
+	Promotion      *promotionView `json:"promotion,omitempty"` // of a canary with success criteria
 	Endpoints      []endpointView `json:"endpoints"`
 }
 
@@ -62,6 +63,18 @@ type evidenceView struct {
 	Stable    countsView `json:"stable"`
 	Effect    float64    `json:"effect"` // the ratio (or rate) that explains it best
 	Summary   string     `json:"summary,omitempty"`
+}
+
+// promotionView is where the evidence stands that a canary is good.
+type promotionView struct {
+	Ready     bool    `json:"ready"`
+	M         float64 `json:"m"`     // evidence for the criterion with the least of it
+	Bound     float64 `json:"bound"` // M that passes
+	Metric    string  `json:"metric,omitempty"`
+	Threshold string  `json:"threshold,omitempty"`
+	Requests  uint64  `json:"requests"` // of the canary at this weight
+	Missing   uint64  `json:"missing"`  // about how many more it takes; 0: none, or unknown
+	Summary   string  `json:"summary"`
 }
 
 type countsView struct {
@@ -157,6 +170,7 @@ func (s *Server) viewOf(svc *router.Service, w config.Weights, shares []float64)
 			Requests: stats.Requests, Errors: stats.Failed, ErrorRate: stats.ErrorRate, RPS: stats.RPS,
 			P50: milliseconds(stats.P50), P99: milliseconds(stats.P99), InFlight: v.Active.Load(),
 			Evidence:  evidenceOf(s.o.Controller.Verdict(svc.Name, v.Name)),
+			Promotion: promotionOf(s.o.Controller.Promotion(svc.Name, v.Name)),
 			Endpoints: endpointsOf(svc, i),
 		})
 	}
@@ -176,6 +190,17 @@ func evidenceOf(v analysis.Verdict) evidenceView {
 		Standing: v.Standing.String(), M: finite(v.Evidence), Bound: finite(v.Bound),
 		Metric: v.Metric, Threshold: v.Threshold, Since: v.Since.UTC(),
 		Canary: countsView(v.Canary), Stable: countsView(v.Stable), Effect: finite(v.Effect), Summary: v.Summary,
+	}
+}
+
+// promotionOf is nil when nothing is asked of the version.
+func promotionOf(p analysis.Promotion, asked bool) *promotionView {
+	if !asked {
+		return nil
+	}
+	return &promotionView{
+		Ready: p.Ready, M: finite(p.Evidence), Bound: finite(p.Bound), Metric: p.Metric, Threshold: p.Threshold,
+		Requests: p.Requests, Missing: p.Missing, Summary: p.Summary,
 	}
 }
 

@@ -53,6 +53,7 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	if err := c.traffic.SetWeights(s.name, next); err != nil {
 		return config.Weights{}, fmt.Errorf("weights of %s are unchanged: %w", s.name, err)
 	}
+	s.restage(next.BP)
 	s.live = next
 	c.saver.kick()
 	c.journal.Add(Event{Type: "weights", Service: s.name, By: cmd.By, Message: "weights set to " + list(next),

@@ -241,3 +241,20 @@ func (c *Controller) Verdict(service, version string) analysis.Verdict {
 	}
 	return analysis.Verdict{}
 }
+
+// Promotion is where the evidence stands that a canary is good enough to go on with,
+// at the weight it has now. false: nothing is asked of the version, as the file
+// names no success criteria for it, or it had no traffic yet.
+func (c *Controller) Promotion(service, version string) (analysis.Promotion, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.services[service]
+	if s == nil {
+		return analysis.Promotion{}, false
+	}
+	w := s.version(version)
+	if w == nil || w.judge == nil || len(successOf(s.cfg, version)) == 0 {
+		return analysis.Promotion{}, false
+	}
+	return w.judge.Promotion(), true
+}

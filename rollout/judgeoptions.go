@@ -32,6 +32,15 @@ func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
 	return o
 }
 
+// successOf says what a version must show to be found good: the success criteria of
+// the rollout whose canary it is. Others have none.
+func successOf(cfg *config.Service, version string) []analysis.Criterion {
+	if cfg.Rollout == nil || cfg.Rollout.Canary != version {
+		return nil
+	}
+	return criteriaOf(cfg.Rollout.Success, false, false)
+}
+
 // criteriaOf are the conditions of the file that a judge weighs, in a fixed order. breach
 // says which way they point; one that points the other way is left out.
 func criteriaOf(from config.Criteria, breach, absolute bool) (all []analysis.Criterion) {

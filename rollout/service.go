@@ -54,6 +54,15 @@ func (s *service) weights() config.Weights {
 	return w
 }
 
+// restage lets versions whose weight changes to bp show anew that they are good.
+func (s *service) restage(bp map[string]int) {
+	for _, w := range s.versions {
+		if name := w.arm.Version; w.judge != nil && bp[name] != s.live.BP[name] {
+			w.stage(successOf(s.cfg, name))
+		}
+	}
+}
+
 // holds reports whether any version is tripped.
 func (g *guard) holds() bool {
 	for i := range g.members {

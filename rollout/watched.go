@@ -63,20 +63,31 @@ func (w *watched) lately() analysis.Counts {
 // for the same question.
 func (w *watched) prepare(s *service, saved savedVersion) {
 	options := judgeOptions(s.cfg, w.arm.Version == s.live.Stable)
-	question := fmt.Sprintf("against %q: %+v", s.live.Stable, options)
+	success := successOf(s.cfg, w.arm.Version)
+	question := fmt.Sprintf("against %q: %+v; for %+v", s.live.Stable, options, success)
 	if w.judge != nil && w.judged == question {
 		return
 	}
 	w.judge, w.judged = analysis.NewJudge(options), question
+	w.stage(success)
 	w.verdict, w.saved, w.weighed = analysis.Verdict{}, nil, false
 	if saved.Judged != question || len(saved.Judge) == 0 {
 		return
 	}
 	if err := json.Unmarshal(saved.Judge, w.judge); err != nil {
 		w.judge = analysis.NewJudge(options)
+		w.stage(success)
 		return
 	}
 	w.saved, w.verdict = saved.Judge, w.judge.Verdict()
+}
+
+// stage begins to gather evidence for the version, anew: load brings new faults.
+func (w *watched) stage(success []analysis.Criterion) {
+	if len(success) > 0 {
+		w.judge.Stage(analysis.PromotionOptions{Success: success})
+		w.weighed = true
+	}
 }
 
 // forget drops all evidence, as after a release.

@@ -112,6 +112,58 @@ func TestTwoPercentErrorsAreCondemned(t *testing.T) {
 	t.Logf("after %d requests: %s", load.sent.Load(), d.Summary)
 }
 
+// A healthy canary is found promotable by evidence, at the weight it has, and the API says so.
+func TestHealthyCanaryIsFoundPromotable(t *testing.T) {
+	t.Parallel()
+	v1, v2 := startOrigin(t), startOrigin(t)
+	p := boot(t, judged(v1.URL, []string{v2.URL}, `error_rate: "> 1.5x stable"`,
+		`    rollout: {strategy: canary, canary: v2, stages: progressive, success: {error_rate: "< 1.5x stable"}}
+`))
+	// A canary with a rollout starts at nothing.
+	if out, code := p.run("weights", "shop", "v1=90", "v2=10"); code != 0 {
+		t.Fatalf("sluice weights: exit %d: %s", code, out)
+	}
+	startPace(t, p, judgedRate, "/status/200")
+	var last promotion
+	p.within(90*time.Second, "v2 promotable", func() bool { last = p.promotion("v2"); return last.Ready })
+	if last.Requests > 2000 || last.M < last.Bound || last.Summary == "" {
+		t.Errorf("promotion: got %+v, want evidence at its bound within 2,000 canary requests", last)
+	}
+	t.Log(last.Summary)
+	// At another weight it must show so anew.
+	if out, code := p.run("weights", "shop", "v1=80", "v2=20"); code != 0 {
+		t.Fatalf("sluice weights: exit %d: %s", code, out)
+	}
+	if again := p.promotion("v2"); again.Ready || again.Requests >= last.Requests {
+		t.Errorf("promotion after a change of weight: got %+v, want it to begin anew", again)
+	}
+	p.uncut()
+}
+
+type promotion struct {
+	Ready    bool
+	M, Bound float64
+	Requests uint64
+	Summary  string
+}
+
+func (p *process) promotion(version string) promotion {
+	p.t.Helper()
+	var s struct {
+		Versions []struct {
+			Name      string
+			Promotion promotion
+		}
+	}
+	p.api("GET", "/api/v1/services/shop", nil, &s)
+	for _, v := range s.Versions {
+		if v.Name == version {
+			return v.Promotion
+		}
+	}
+	return promotion{}
+}
+
 // What slows or breaks both versions is the environment's fault: nothing is cut, and an event says so.
 func TestBothSlowIsTheEnvironment(t *testing.T) {
 	t.Parallel()
