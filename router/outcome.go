@@ -28,7 +28,11 @@ func (s *Service) Start(c *Choice, shard uint32, start int64) {
 // Finish counts its end. A failure is put to the trip, which may cut the
 // version here: the next Pick does not choose it any more.
 func (s *Service) Finish(c *Choice, shard uint32, start, end int64, o analysis.Outcome) {
-	c.recorder().Record(shard, start, end, o)
+	rec := c.recorder()
+	rec.Record(shard, start, end, o)
+	if o.Failed() {
+		rec.FailedKey(c.user, end) // one user's failures are not many users'
+	}
 	if c.Why == ByProbe {
 		s.endProbe(c, o)
 	} else if o.Failed() {

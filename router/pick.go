@@ -4,6 +4,8 @@ import (
 	"sluice/analysis"
 	"sluice/config"
 	"sluice/upstream"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Why says how a version was chosen.
@@ -42,6 +44,7 @@ type Choice struct {
 	NewKey  [22]byte // sticky key to set as a cookie, if SetKey
 	SetKey  bool
 
+	user  uint64    // hash of the sticky key; 0: none
 	ruled bool      // a rule sent the request, whoever answers it
 	trial *standing // of a probe: the standing that it was let through by
 	began int64     // of a probe: its place in trial
@@ -66,6 +69,9 @@ func (s *Service) Pick(r *Request, c *Choice) {
 	if key == nil && s.Policy.Sticky.Cookie != "" {
 		s.pickNew(r, d, c)
 		return
+	}
+	if key != nil {
+		c.user = xxhash.Sum64(key)
 	}
 	i, why := s.choose(r, d, key)
 	s.settle(r, d, c, i, why, why == BySticky && s.Policy.Sticky.Cookie != "")
