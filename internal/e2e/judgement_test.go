@@ -90,7 +90,7 @@ func TestDoubledLatencyIsCondemned(t *testing.T) {
 	v2.takes(2)
 	p := boot(t, judged(v1.URL, []string{v2.URL}, `p99_latency: "> 2x stable"`, ""))
 	load := startPace(t, p, judgedRate, "/")
-	p.within(90*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
+	p.within(240*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
 	d, ok := p.condemned()
 	if !ok || d.Metric != "p99_latency" || d.Version != "v2" || d.Summary == "" {
 		t.Errorf("decision: got %+v, want a verdict on p99_latency of v2", d)
@@ -104,7 +104,7 @@ func TestTwoPercentErrorsAreCondemned(t *testing.T) {
 	v2.fails(50)
 	p := boot(t, judged(v1.URL, []string{v2.URL}, `error_rate: "> 1.5x stable"`, ""))
 	load := startPace(t, p, judgedRate, "/status/200")
-	p.within(90*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
+	p.within(240*time.Second, "v2 condemned", func() bool { return p.version("shop", "v2").State == "quarantined" })
 	d, ok := p.condemned()
 	if !ok || d.Metric != "error_rate" || d.Version != "v2" {
 		t.Errorf("decision: got %+v, want a verdict on error_rate of v2", d)
@@ -125,7 +125,7 @@ func TestHealthyCanaryIsFoundPromotable(t *testing.T) {
 	}
 	startPace(t, p, judgedRate, "/status/200")
 	var last promotion
-	p.within(90*time.Second, "v2 promotable", func() bool { last = p.promotion("v2"); return last.Ready })
+	p.within(240*time.Second, "v2 promotable", func() bool { last = p.promotion("v2"); return last.Ready })
 	if last.Requests > 2000 || last.M < last.Bound || last.Summary == "" {
 		t.Errorf("promotion: got %+v, want evidence at its bound within 2,000 canary requests", last)
 	}
@@ -175,7 +175,7 @@ func TestBothSlowIsTheEnvironment(t *testing.T) {
 	p.until("both take part", func() bool { return v2.hits.Load() > 100 })
 	v1.takes(8)
 	v2.takes(8)
-	p.within(90*time.Second, "environment told", func() bool {
+	p.within(240*time.Second, "environment told", func() bool {
 		out, _ := p.run("events", "--output", "json")
 		return strings.Contains(out, "environment")
 	})
@@ -217,10 +217,10 @@ func TestStalledEndpointIsEjected(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	p.within(20*time.Second, "the stalled endpoint ejected", func() bool { return p.ejected(urls[1]) })
+	p.within(120*time.Second, "the stalled endpoint ejected", func() bool { return p.ejected(urls[1]) })
 	close(release)
 	origins[1].takes(1)
-	p.within(60*time.Second, "the endpoint back", func() bool { return !p.ejected(urls[1]) })
+	p.within(240*time.Second, "the endpoint back", func() bool { return !p.ejected(urls[1]) })
 	load.stop()
 	p.uncut()
 }
