@@ -23,6 +23,9 @@ type decaying struct {
 // rateDecay is what a block's weight is multiplied by with every block after it.
 var rateDecay = math.Exp(-1.0 / 10)
 
+// crowd is how many good requests are counted into a rate.
+const crowd = 10
+
 // Add takes in one block of a second, empty ones included.
 func (r *Rate) Add(c Counts) {
 	r.recent.add(c)

@@ -16,9 +16,10 @@ const (
 	// find, up to tripCeiling.
 	tripFactor  = 5
 	tripCeiling = 0.5
-	// crowd is what is added to stable's attempts in "as bad as stable?", so that
-	// its odd failure among few attempts excuses nobody.
-	crowd = 10
+	// sharedAlpha is the chance that "as bad as stable?" takes stable for better than
+	// it is; wellAlpha the same where stable has not failed once.
+	sharedAlpha = 0.05
+	wellAlpha   = 0.3
 )
 
 // tripAlarm is the score that trips: ln 10⁶. A version that fails just as often as
@@ -43,7 +44,8 @@ type Trip struct {
 	p0, p1   float64
 	alarmed  bool
 	seen     [2]reading // recorders whose failures came here
-	others   Counts     // stable's counts when the score last stood at 0
+	others   Counts     // stable's counts when the score last stood at 0, or was excused the time before last
+	excused  Counts     // the same, when it was excused last
 	counted  counted
 }
 
@@ -64,8 +66,10 @@ func (t *Trip) Baseline() float64 { return tolerated(t.baseline.Load()) }
 // Against names the recorders of the stable version (none: no comparison, as for
 // stable itself). A baseline that is renewed each second comes too late for a fault
 // that both arms share: nine attempts take milliseconds. So before the alarm the trip
-// looks at what stable did while its own evidence grew, and if stable was as bad it
-// forgets the evidence instead. It may be called at any time.
+// looks at what stable did since its score last stood at 0: unless the evidence would do
+// against the worst that stable may have been, it waits for more, and if stable was as
+// bad it forgets the evidence. What stable did since the forgetting before that still counts, so
+// that a burst on both arms is known after its first moments. It may be called at any time.
 func (t *Trip) Against(stable ...*Recorder) {
 	if len(stable) == 0 {
 		t.stable.Store(nil)
@@ -130,6 +134,7 @@ func (t *Trip) fall(recorder *Recorder, down float64) {
 		t.score = 0
 		t.evidence = Counts{}
 		t.others = t.comparison()
+		t.excused = t.others
 	}
 }
 
@@ -162,28 +167,35 @@ func (t *Trip) rise(n uint64, up float64, hanging uint64) bool {
 	if t.score < tripAlarm {
 		return false
 	}
-	if t.shared(hanging) {
+	switch against, known := t.against(hanging); {
+	case against >= tripAlarm:
+		t.alarmed = true
+	case against < 0 || !known:
 		t.score, t.evidence = 0, Counts{}
-		t.others = t.comparison()
-		return false
+		t.others, t.excused = t.excused, t.comparison()
 	}
-	t.alarmed = true
-	return true
+	return t.alarmed
 }
 
-// shared reports whether the evidence would not do had stable's rate over the same
-// time been the tolerated one.
-func (t *Trip) shared(hanging uint64) bool {
+// against is the score that the evidence would have, had the tolerated rate been the
+// worst that stable's may have been over the same time. known is false if that is so
+// bad that nothing can be told apart. With next to no traffic of stable the score
+// stands as it is.
+func (t *Trip) against(hanging uint64) (score float64, known bool) {
 	c := t.comparison().Sub(t.others).Add(Counts{Requests: hanging, Failed: hanging})
+	alpha := sharedAlpha
 	if c.Failed == 0 {
-		return false
+		if c.Requests*crowd < t.evidence.Requests {
+			return t.score, true
+		}
+		alpha = wellAlpha
 	}
-	p0 := math.Max(t.p0, float64(c.Failed)/float64(c.Requests+crowd))
+	p0 := math.Max(t.p0, UpperRate(c, alpha))
 	up, down := likelihoods(p0, math.Min(tripFactor*p0, tripCeiling))
 	if up == 0 {
-		return true
+		return 0, c.Failed == 0
 	}
-	return float64(t.evidence.Failed)*up-float64(t.evidence.good())*down < tripAlarm
+	return float64(t.evidence.Failed)*up - float64(t.evidence.good())*down, true
 }
 
 func (t *Trip) comparison() (c Counts) {
@@ -203,6 +215,7 @@ func (t *Trip) Reset(recorder *Recorder) {
 	t.score, t.evidence, t.alarmed = 0, Counts{}, false
 	t.successes(recorder)
 	t.others = t.comparison()
+	t.excused = t.others
 	t.counted = counted{}
 	now := Now()
 	if n := t.inFlight(now, second(now)+1); n > 0 {
