@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,6 +23,9 @@ const (
 	// treated as one that never failed.
 	ejectForgets = 30 * time.Second
 )
+
+// ErrTooManyOut is why Expel leaves an endpoint in service.
+var ErrTooManyOut = errors.New("more than half of the endpoints would be ejected")
 
 // ejections is what an endpoint's next ejection depends on.
 type ejections struct {
@@ -51,22 +55,46 @@ func (e *Endpoint) eject(now int64, why string) {
 	if !v.ejecting.TryLock() {
 		return
 	}
-	all := v.latest.Load().Endpoints()
+	reason, ok, _ := e.tryOut(now, why)
+	v.ejecting.Unlock()
+	if ok {
+		v.report(e, reason)
+	}
+}
+
+// Expel ejects the endpoint as failures in a row would: never so that more than half
+// of the version's endpoints are out, for longer each time, until a probing request passes; and it is
+// reported as such a Change. why stands in its reason. err says why the endpoint stays
+// in service. Neither expelled nor an error: it was out already, or has left the version. Safe for
+// concurrent use; it waits for no more than another ejection being decided.
+func (e *Endpoint) Expel(why string) (expelled bool, err error) {
+	v := e.target.version
+	v.ejecting.Lock()
+	reason, ok, err := e.tryOut(clock(), why)
+	v.ejecting.Unlock()
+	if ok {
+		v.report(e, reason)
+	}
+	return ok, err
+}
+
+// tryOut begins an ejection if the cap allows it. The caller holds version.ejecting.
+func (e *Endpoint) tryOut(now int64, why string) (reason string, ok bool, err error) {
+	all := e.target.version.latest.Load().Endpoints()
+	if e.Ejected() || !slices.Contains(all, e) {
+		return "", false, nil
+	}
 	out := 0
 	for _, other := range all {
 		if other.Ejected() {
 			out++
 		}
 	}
-	fits := (out+1)*2 <= len(all) && slices.Contains(all, e)
-	reason, ok := "", false
-	if fits {
-		reason, ok = e.out(0, now, why)
+	if (out+1)*2 > len(all) {
+		return "", false, fmt.Errorf("%s: %w: %d of %d are", e.addr, ErrTooManyOut, out, len(all))
 	}
-	v.ejecting.Unlock()
-	if ok {
-		v.report(e, reason)
-	}
+	reason, ok = e.out(0, now, why)
+	return reason, ok, nil
 }
 
 // extend ejects again after a probing request failed.

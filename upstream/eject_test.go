@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -156,5 +157,96 @@ func TestEjectionsGrowAndAreForgotten(t *testing.T) {
 	}
 	if late := p.next(now + int64(6*time.Minute)); late.rounds != 1 {
 		t.Errorf("%d rounds after a long recovery, want 1", late.rounds)
+	}
+}
+
+func TestExpelFollowsTheRulesOfEjection(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(4)}, nil)
+	_, changes := watched(t, p)
+	all := p.Endpoints()
+	expel := func(e *Endpoint, want bool, wantErr error) {
+		t.Helper()
+		if got, err := e.Expel("bad where others are well"); got != want || !errors.Is(err, wantErr) {
+			t.Fatalf("expelled %v, error %v, want %v, %v", got, err, want, wantErr)
+		}
+	}
+	expel(all[0], true, nil)
+	c := nextChange(t, changes)
+	if !c.Ejected || !c.Healthy || c.Endpoint != all[0].URL() || !strings.Contains(c.Reason, "bad where others are well, ejected for ") {
+		t.Errorf("change %+v", c)
+	}
+	expel(all[0], false, nil) // it is out already
+	expel(all[1], true, nil)
+	nextChange(t, changes)
+	expel(all[2], false, ErrTooManyOut)
+	if all[2].Ejected() {
+		t.Error("more than half ejected")
+	}
+
+	ripe(all[0])
+	expel(all[0], false, nil) // out until a probing request passes
+	for pick(t, p, nil) != all[0] {
+	}
+	all[0].Done(false)
+	if c := nextChange(t, changes); c.Ejected {
+		t.Errorf("change %+v", c)
+	}
+	expel(all[0], true, nil) // soon again: for longer
+	if d := time.Duration(all[0].ejection.Load() - clock()); d < 7*time.Second || d > 10*time.Second {
+		t.Errorf("expelled for %s the second time, want 8s to 10s", d)
+	}
+}
+
+func TestExpelLeavesTheLoneOneAndThoseThatLeft(t *testing.T) {
+	lone := newPool(t, Options{Endpoints: literals(1)}, nil)
+	e := lone.Endpoints()[0]
+	if out, err := e.Expel("bad"); out || !errors.Is(err, ErrTooManyOut) || e.Ejected() {
+		t.Errorf("expelled %v, error %v: the lone endpoint must stay", out, err)
+	}
+	three := newPool(t, Options{Endpoints: literals(3)}, nil)
+	gone := three.Endpoints()[2]
+	newPool(t, Options{Endpoints: literals(2)}, three)
+	if out, err := gone.Expel("bad"); out || err != nil || gone.Ejected() {
+		t.Errorf("expelled %v, error %v: the endpoint has left the version", out, err)
+	}
+}
+
+func TestEndedCountsAllThatDoneEnds(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(2)}, nil)
+	e := p.Endpoints()[0]
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 1000 {
+				e.inFlight.Add(1)
+				switch {
+				case i%10 == 0:
+					e.Done(true)
+				case i%10 == 1:
+					e.Abandon()
+				default:
+					e.Done(false)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if requests, failed := e.Ended(); requests != 3600 || failed != 400 {
+		t.Errorf("%d ended, %d failed, want 3600 and 400", requests, failed)
+	}
+	if requests, failed := p.Endpoints()[1].Ended(); requests != 0 || failed != 0 {
+		t.Errorf("counts of an endpoint that was never asked: %d, %d", requests, failed)
+	}
+}
+
+func TestPickAndDoneAllocateNothing(t *testing.T) {
+	p := newPool(t, Options{Endpoints: literals(3)}, nil)
+	n := 0
+	if got := testing.AllocsPerRun(1000, func() {
+		e := pick(t, p, nil)
+		n++
+		e.Done(n%7 == 0 && !e.Ejected() && e.streak.Load() < ejectAfter-1)
+	}); got != 0 {
+		t.Errorf("%v allocations for Pick and Done", got)
 	}
 }

@@ -24,6 +24,8 @@ type Endpoint struct {
 	ejection atomic.Int64 // see eject.go; 0: in service
 	answered atomic.Int64 // see overdue.go
 	overdue  atomic.Int64
+	well     atomic.Uint64 // ended well, cumulative
+	failed   atomic.Uint64 // ended badly, cumulative
 	_        [64]byte
 }
 
@@ -42,6 +44,9 @@ func (e *Endpoint) Addr() string {
 	return e.addr
 }
 
+// Primary is the address that tells the endpoint from others (ip:port). It never changes.
+func (e *Endpoint) Primary() string { return e.addr }
+
 // Authority is host:port as declared, without a default port, for Host headers of our own requests.
 func (e *Endpoint) Authority() string { return e.target.authority() }
 
@@ -56,13 +61,23 @@ func (e *Endpoint) Ejected() bool { return e.ejection.Load() != 0 }
 // InFlight counts what Pick chose and Done or Abandon has not ended.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
 
+// Ended counts what Done ended since the endpoint was made, and how much of it
+// failed; they only grow. That is every attempt: retries, what rules sent, probes
+// and mirrored copies as well. What was abandoned is not counted.
+func (e *Endpoint) Ended() (requests, failed uint64) {
+	failed = e.failed.Load()
+	return e.well.Load() + failed, failed
+}
+
 // Done ends what Pick began: failed feeds passive ejection and the penalty.
 func (e *Endpoint) Done(failed bool) {
 	e.inFlight.Add(-1)
 	if failed {
+		e.failed.Add(1)
 		e.failure(clock())
 		return
 	}
+	e.well.Add(1)
 	if e.streak.Load() != 0 {
 		e.streak.Store(0)
 	}
