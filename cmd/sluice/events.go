@@ -24,9 +24,10 @@ func newEventsCommand() *cobra.Command {
 	var output, service string
 	var follow bool
 	cmd := &cobra.Command{
-		Use:   "events",
-		Short: "print what happened, and go on with --follow",
-		Args:  noArgs,
+		Use:     "events",
+		Short:   "print what happened, and go on with --follow",
+		Example: "  sluice events\n  sluice events --follow --service shop\n  sluice events --follow --output json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
 				return err

@@ -11,9 +11,10 @@ import (
 func newHealthcheckCommand() *cobra.Command {
 	var flags adminFlags
 	cmd := &cobra.Command{
-		Use:   "healthcheck",
-		Short: "exit 0 if the process answers /livez, else 1 (for a container's HEALTHCHECK)",
-		Args:  noArgs,
+		Use:     "healthcheck",
+		Short:   "exit 0 if the process answers /livez, else 1 (for a container's HEALTHCHECK)",
+		Example: "  sluice healthcheck\n  sluice healthcheck --admin unix:/run/sluice/admin.sock",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := flags.client()
 			if err != nil {

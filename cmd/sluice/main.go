@@ -51,8 +51,13 @@ func execute(ctx context.Context, args []string) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "sluice",
-		Short:         "split traffic between versions of a service, and cut a bad one off",
+		Use:   "sluice",
+		Short: "split traffic between versions of a service, and cut a bad one off",
+		Example: `  sluice demo                         # see it work, with nothing else installed
+  sluice validate -c sluice.yaml      # every fault at once, with line and column
+  sluice run -c sluice.yaml           # serve; the commands below talk to its admin API
+  sluice status --watch
+  sluice weights shop v1=90 v2=10`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,

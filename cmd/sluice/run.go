@@ -18,7 +18,10 @@ func newRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "serve traffic",
-		Args:  noArgs,
+		Long: `Serve traffic until SIGTERM or SIGINT, which let the requests in flight end; a second one ends
+at once. SIGHUP, or saving the file, reloads it; SIGUSR1 reopens the access log.`,
+		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), path)
 		},

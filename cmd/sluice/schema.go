@@ -8,9 +8,10 @@ import (
 
 func newSchemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "print the configuration's JSON Schema, for editors",
-		Args:  noArgs,
+		Use:     "schema",
+		Short:   "print the configuration's JSON Schema, for editors",
+		Example: "  sluice schema > sluice.schema.json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(config.Schema())
 			return err

@@ -22,12 +22,14 @@ func newSimulateCommand() *cobra.Command {
 		Short: "play rollouts, healthy and bad, and see what sluice and its peers decide",
 		Long: `Play rollouts of one hour as counts by the second, and let sluice's own judge and trip,
 the very code that runs in production, decide beside the rules of other release tools.
-The same seed gives the same figures on any machine.
+The same seed gives the same figures on any machine. Without scenarios all tables are printed.
 
+--replay judges a recorded run anew, with the guard of a configuration or the default one. Recordings
+are written by programs that use package recording; sluice run writes none in this release.`,
+		Example: `  sluice simulate --list
   sluice simulate plus1 x5 --runs 500
   sluice simulate --table 3.2 --runs 500 --detectors sluice,flagger
-  sluice simulate --replay shop.jsonl -c policy.yaml
-  sluice simulate --list`,
+  sluice simulate --replay shop.jsonl -c policy.yaml`,
 		Args: someArgs(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(f.output); err != nil {
@@ -47,15 +49,7 @@ The same seed gives the same figures on any machine.
 			return f.simulate(ctx, cmd, args)
 		},
 	}
-	flags := cmd.Flags()
-	flags.IntVar(&f.runs, "runs", 100, "rollouts of each scenario")
-	flags.Uint64Var(&f.seed, "seed", 1, "the same seed gives the same figures")
-	flags.StringSliceVar(&f.detectors, "detectors", nil, "names, or what several begin with: sluice,flagger (default all, or those of the table)")
-	flags.StringVar(&f.table, "table", "", "3.2 (false rollbacks), 3.3 (detection), 3.4 (latency), promotion or all")
-	flags.BoolVar(&f.list, "list", false, "list scenarios and detectors")
-	flags.StringVar(&f.recording, "replay", "", "judge a recorded run anew instead: what would this policy have cut, and when")
-	flags.StringVarP(&f.config, "config", "c", "", "configuration with the policy for --replay (default: trip, and error_rate > 1.5x stable)")
-	addOutputFlag(cmd, &f.output)
+	f.add(cmd)
 	return cmd
 }
 
@@ -69,6 +63,18 @@ type simulateFlags struct {
 	table     string
 	list      bool
 	output    string
+}
+
+func (f *simulateFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.runs, "runs", 100, "rollouts of each scenario")
+	flags.Uint64Var(&f.seed, "seed", 1, "the same seed gives the same figures")
+	flags.StringSliceVar(&f.detectors, "detectors", nil, "names, or what several begin with: sluice,flagger (default all, or those of the table)")
+	flags.StringVar(&f.table, "table", "", "3.2 (false rollbacks), 3.3 (detection), 3.4 (latency), promotion or all")
+	flags.BoolVar(&f.list, "list", false, "list scenarios and detectors")
+	flags.StringVar(&f.recording, "replay", "", "judge a recorded run anew instead: what would this policy have cut, and when")
+	flags.StringVarP(&f.config, "config", "c", "", "configuration with the policy for --replay (default: trip, and error_rate > 1.5x stable)")
+	addOutputFlag(cmd, &f.output)
 }
 
 // simulated is what --output json prints.

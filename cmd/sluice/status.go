@@ -54,7 +54,9 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [SERVICE]",
 		Short: "show shares, states and rates of all versions; live with --watch",
-		Args:  someArgs(0, 1),
+		Example: "  sluice status\n  sluice status shop --watch\n  sluice status shop --output json\n" +
+			"  SLUICE_TOKEN=… sluice status --admin https://edge-1:9900",
+		Args: someArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
 				return err

@@ -15,7 +15,11 @@ func newValidateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "check a configuration and print every fault with its place",
-		Args:  noArgs,
+		Long: `Check a configuration without running it: every fault is printed as FILE:LINE:COL: path: what
+is wrong, and the exit code is 1. A valid file may still get notes (parsed, but not active in
+this release) and warnings (legal, and seldom wanted).`,
+		Example: "  sluice validate\n  sluice validate -c sluice.yaml --output json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
