@@ -20,6 +20,8 @@ type traffic interface {
 	SetState(service, version string, s config.State) error
 	Probe(service, version string)
 	Cuts() <-chan analysis.Cut
+	Endpoints(service, version string, to []analysis.EndpointCounts) []analysis.EndpointCounts
+	Expel(service, version, endpoint, why string) (expelled bool, err error)
 }
 
 var _ traffic = (*Live)(nil)
