@@ -13,6 +13,9 @@ type facts struct {
 	verdict analysis.Verdict
 	age     time.Duration // of requests that hang
 	order   Command
+
+	endpoints []map[string]any // of endpointOut and endpointStays: what each did
+	stays     error            // of endpointStays: why
 }
 
 // carryOut does one action: the effect on traffic first, then the record. The

@@ -18,8 +18,8 @@ type Decision struct {
 	Time     time.Time      `json:"time"`
 	Service  string         `json:"service"`
 	Version  string         `json:"version"`
-	Kind     string         `json:"kind"`   // trip | restore | verdict | alert
-	Action   string         `json:"action"` // cut | quarantine | pause | alert | restore
+	Kind     string         `json:"kind"`   // trip | restore | verdict | alert | endpoint
+	Action   string         `json:"action"` // cut | quarantine | pause | alert | restore | eject
 	Metric   string         `json:"metric,omitempty"`
 	Summary  string         `json:"summary"` // one sentence for people
 	Evidence map[string]any `json:"evidence"`

@@ -21,6 +21,12 @@ type Traffic interface {
 	SetState(service, version string, s config.State) error
 	Probe(service, version string)
 	Cuts() <-chan analysis.Cut
+
+	// Endpoints appends to to[:0] the cumulative counts of a version's endpoints, in a
+	// fixed order while the set does not change. Expel takes one out of service, unless err says why it
+	// stays. Neither: it was out, or is gone.
+	Endpoints(service, version string, to []analysis.EndpointCounts) []analysis.EndpointCounts
+	Expel(service, version, endpoint, why string) (expelled bool, err error)
 }
 
 // Errors of commands.

@@ -29,6 +29,9 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 	case doQuarantine, doPause, doAlert:
 		d.Kind, d.Action = "verdict", map[verb]string{doQuarantine: "quarantine", doPause: "pause", doAlert: "alert"}[a.do]
 		d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
+	case doEject:
+		d.Kind, d.Action = "endpoint", "eject"
+		d.Metric, d.Evidence = f.verdict.Metric, endpointEvidence(f)
 	case doNotice:
 		if a.topic == topicSuspicious || a.topic == topicEnvironment && in.what != judged {
 			return d, false
@@ -36,6 +39,9 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 		d.Kind, d.Action = "alert", "alert"
 		if in.what == judged {
 			d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
+		}
+		if a.topic == topicEndpoint {
+			d.Metric, d.Evidence = f.verdict.Metric, endpointEvidence(f)
 		}
 	default:
 		return d, false
@@ -61,9 +67,16 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		e.Type = "verdict"
 		e.Fields = verdictEvidence(f.verdict)
 		e.Fields["verdict"] = "breach"
+	case doEject:
+		e.Type = "endpoint"
+		e.Fields = endpointEvidence(f)
 	case doNotice:
 		e.Type = "alert"
 		e.Fields = map[string]any{"reason": a.topic}
+		if a.topic == topicEndpoint {
+			e.Fields = endpointEvidence(f)
+			e.Fields["reason"] = a.topic
+		}
 		if a.topic == topicSuspicious || a.topic == topicEnvironment && in.what == judged {
 			e.Type = "verdict"
 			e.Fields = verdictEvidence(f.verdict)
@@ -104,6 +117,8 @@ func explain(s *service, in input, a action, f facts) string {
 		return fmt.Sprintf("%s quarantined: %s", v, explainVerdict(s, f.verdict))
 	case doPause, doAlert:
 		return fmt.Sprintf("%s breaches and keeps its share, as the guard's action is %s: %s", v, s.guard.action, explainVerdict(s, f.verdict))
+	case doEject:
+		return fmt.Sprintf("endpoint %s of %s ejected, the version is judged anew: %s", f.verdict.Endpoint, v, explainVerdict(s, f.verdict))
 	case doNotice:
 		return explainNotice(s, in, a, f)
 	case doState:
@@ -158,6 +173,8 @@ func explainNotice(s *service, in input, a action, f facts) string {
 		return fmt.Sprintf("%s fails but is not cut: no other version of %s is usable", a.version, s.name)
 	case topicOff:
 		return fmt.Sprintf("%s fails but is not cut: the trip is off", a.version)
+	case topicEndpoint:
+		return fmt.Sprintf("endpoint %s of %s fails and stays in service: %v: %s", f.verdict.Endpoint, a.version, f.stays, explainVerdict(s, f.verdict))
 	}
 	return a.topic
 }
@@ -208,6 +225,16 @@ func verdictEvidence(v analysis.Verdict) map[string]any {
 	}
 	if !v.Since.IsZero() {
 		e["since"] = v.Since.UTC()
+	}
+	return e
+}
+
+// endpointEvidence is the verdict, and what each endpoint did since the change: every attempt.
+func endpointEvidence(f facts) map[string]any {
+	e := verdictEvidence(f.verdict)
+	e["endpoints"] = f.endpoints
+	if f.stays != nil {
+		e["stays"] = f.stays.Error()
 	}
 	return e
 }

@@ -56,16 +56,19 @@ type member struct {
 type happening uint8
 
 const (
-	clockTick   happening = iota // time passed; version is empty
-	inlineTrip                   // the data plane cut the version
-	overdueTrip                  // too many requests hang; nothing is cut yet
-	retrip                       // a probe failed
-	recovery                     // the probes passed; the data plane restored the version
-	healthDown                   // no endpoint passes its checks
-	healthUp                     // one does again
-	probeSilent                  // probing found nothing to probe with for a cooldown
-	judged                       // a block was weighed
-	order                        // a person asked for a state
+	clockTick      happening = iota // time passed; version is empty
+	inlineTrip                      // the data plane cut the version
+	overdueTrip                     // too many requests hang; nothing is cut yet
+	retrip                          // a probe failed
+	recovery                        // the probes passed; the data plane restored the version
+	healthDown                      // no endpoint passes its checks
+	healthUp                        // one does again
+	probeSilent                     // probing found nothing to probe with for a cooldown
+	judged                          // a block was weighed
+	order                           // a person asked for a state
+	endpointOut                     // the one endpoint that the evidence speaks against was ejected
+	endpointStays                   // it may not be ejected
+	endpointWasOut                  // it was out of service already
 )
 
 // input is one thing that happened, at a time that the caller read.
@@ -93,6 +96,7 @@ const (
 	doForget                 // drop the evidence of judge and trip
 	doNotice                 // tell people; topic says what
 	doState                  // a person's order
+	doEject                  // one endpoint was taken out of service
 )
 
 // Topics of notices.
@@ -103,6 +107,7 @@ const (
 	topicStableDown  = "stable down"   // no endpoint of stable passes its checks
 	topicLast        = "last usable"   // a bad version is not cut as nothing else is usable
 	topicOff         = "trip off"      // the file has switched the trip off
+	topicEndpoint    = "bad endpoint"  // one endpoint is bad and may not be ejected
 )
 
 // action is one thing to do, in order.
@@ -150,6 +155,8 @@ func step(g guard, in input) (guard, []action) {
 		return g, judge(&g, m, in)
 	case order:
 		return g, obey(&g, m, in)
+	case endpointOut, endpointStays, endpointWasOut:
+		return g, oneEndpoint(m, in)
 	}
 	return g, nil
 }

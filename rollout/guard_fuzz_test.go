@@ -41,9 +41,9 @@ func FuzzGuard(f *testing.F) {
 }
 
 func scripted(op, arg byte) input {
-	in := input{what: happening(op % (uint8(order) + 1)), version: []string{"v1", "v2", "v3", "v4"}[arg&3]}
+	in := input{what: happening(op % (uint8(endpointWasOut) + 1)), version: []string{"v1", "v2", "v3", "v4"}[arg&3]}
 	in.environment = arg&4 != 0 && op&0x80 != 0
-	in.standing = analysis.Standing(arg >> 2 & 3)
+	in.standing = analysis.Standing(arg >> 2 % 5)
 	in.state = config.State(arg >> 4 % 6)
 	return in
 }

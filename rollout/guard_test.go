@@ -89,7 +89,8 @@ func play(g *guard, at *time.Time, words []string, log func(string)) error {
 		return ""
 	}
 	as := map[string]happening{"trip": inlineTrip, "hang": overdueTrip, "probe-failed": retrip,
-		"probes-passed": recovery, "endpoints-down": healthDown, "endpoint-up": healthUp, "probing-silent": probeSilent}
+		"probes-passed": recovery, "endpoints-down": healthDown, "endpoint-up": healthUp, "probing-silent": probeSilent,
+		"endpoint-ejected": endpointOut, "endpoint-stays": endpointStays, "endpoint-was-out": endpointWasOut}
 	switch verb := words[0]; verb {
 	case "service":
 		return playService(g, words[1:])
@@ -101,7 +102,7 @@ func play(g *guard, at *time.Time, words []string, log func(string)) error {
 		}
 		return err
 	case "judge":
-		standing := map[string]analysis.Standing{"breach": analysis.Breach, "suspicious": analysis.Suspicious, "environment": analysis.Environment, "inconclusive": analysis.Inconclusive}
+		standing := map[string]analysis.Standing{"breach": analysis.Breach, "suspicious": analysis.Suspicious, "environment": analysis.Environment, "inconclusive": analysis.Inconclusive, "bad-endpoint": analysis.BadEndpoint}
 		s, ok := standing[arg(2)]
 		if !ok {
 			return fmt.Errorf("unknown standing %q", arg(2))
@@ -174,6 +175,8 @@ func (a action) String() string {
 		return "forget the evidence on " + a.version
 	case doNotice:
 		return fmt.Sprintf("tell: %s, %s", a.version, a.topic)
+	case doEject:
+		return "record that an endpoint of " + a.version + " was ejected"
 	case doState:
 		return fmt.Sprintf("set %s to %s", a.version, a.state)
 	}

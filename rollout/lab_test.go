@@ -33,6 +33,8 @@ type lab struct {
 	lossy    bool // notices of cuts are dropped
 	probed   []string
 	arms     int // calls of Arms
+	expelled []string
+	stay     error // why no endpoint can be expelled; nil: each can, once
 }
 
 type labService struct {
@@ -48,6 +50,7 @@ type labVersion struct {
 	state, back  config.State
 	probing      bool
 	good         int
+	endpoints    []analysis.EndpointCounts // cumulative
 }
 
 func newLab() *lab {
@@ -148,6 +151,27 @@ func (l *lab) Probe(service, version string) {
 	defer l.mu.Unlock()
 	l.services[service].versions[version].probing = true
 	l.probed = append(l.probed, version)
+}
+
+func (l *lab) Endpoints(service, version string, to []analysis.EndpointCounts) []analysis.EndpointCounts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append(to[:0], l.services[service].versions[version].endpoints...)
+}
+
+// Expel keeps expelled endpoints in the counts, as the router does.
+func (l *lab) Expel(_, version, endpoint, _ string) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stay != nil {
+		return false, l.stay
+	}
+	name := version + " " + endpoint
+	if slices.Contains(l.expelled, name) {
+		return false, nil
+	}
+	l.expelled = append(l.expelled, name)
+	return true, nil
 }
 
 func (l *lab) Cuts() <-chan analysis.Cut { return l.cuts }

@@ -116,11 +116,17 @@ func (c *Controller) weigh(s *service, now time.Time) {
 			b.Canary = analysis.Counts{}
 		}
 		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
+			w.endpoints.seen = nil // copies alone are nobody's evidence
 			continue
 		}
+		c.byEndpoint(s, w, &b)
 		w.verdict = w.judge.Add(b)
+		w.endpoints.add(b.Endpoints, w.verdict.Since)
 		w.weighed, c.weighed = true, true
 		c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
+		if w.verdict.Standing == analysis.BadEndpoint {
+			c.expel(s, w, now)
+		}
 	}
 	c.weighPoints(s, now)
 	s.tolerate(stable.Split)

@@ -23,6 +23,8 @@ type watched struct {
 	window analysis.Window
 	points points
 
+	endpoints endpoints
+
 	down     bool   // what the checks said last
 	probes   uint64 // requests seen when probing last moved
 	probedAt time.Time
