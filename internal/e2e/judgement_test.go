@@ -278,3 +278,58 @@ func TestHeavyRequestsByRuleCondemnNobody(t *testing.T) {
 	}
 	p.uncut()
 }
+
+// failsSpread makes the origin fail 30 % of its answers, never two in a row: passive ejection,
+// which needs five, stays silent.
+func (o *origin) failsSpread() {
+	var count atomic.Uint64
+	o.does(func(w http.ResponseWriter, _ *http.Request) {
+		switch count.Add(1) % 10 {
+		case 1, 4, 7:
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+}
+
+// One of three endpoints fails some of its answers: it is ejected on the evidence of the
+// other two, and the version is not condemned.
+func TestOneBadEndpointIsEjected(t *testing.T) {
+	t.Parallel()
+	v1 := startOrigin(t)
+	origins := []*origin{startOrigin(t), startOrigin(t), startOrigin(t)}
+	var urls []string
+	for _, o := range origins {
+		urls = append(urls, o.URL)
+	}
+	config := strings.Replace(judged(v1.URL, urls, `error_rate: "> 1.5x stable"`, ""), "guard: {", "guard: {trip: off, ", 1)
+	p := boot(t, config)
+	load := startPace(t, p, judgedRate, "/status/200")
+	p.until("each endpoint answers", func() bool {
+		return origins[0].hits.Load() > 100 && origins[1].hits.Load() > 100 && origins[2].hits.Load() > 100
+	})
+	origins[1].failsSpread()
+	var found decision
+	p.within(120*time.Second, "the bad endpoint ejected by the guard", func() bool {
+		for _, d := range p.decisions() {
+			if d.Kind == "endpoint" && d.Action == "eject" {
+				found = d
+				return true
+			}
+		}
+		return false
+	})
+	if found.Version != "v2" || found.Metric != "error_rate" || !strings.Contains(found.Summary, strings.TrimPrefix(urls[1], "http://")) {
+		t.Errorf("decision: got %+v, want endpoint %s of v2 by error_rate", found, urls[1])
+	}
+	if out, _ := p.run("events", "--output", "json"); !strings.Contains(out, "other endpoints do not") {
+		t.Errorf("events tell of no ejection by the judge:\n%s", out)
+	}
+	if p.ejected(urls[0]) || p.ejected(urls[2]) {
+		t.Error("a good endpoint is ejected")
+	}
+	origins[1].recovers()
+	p.within(120*time.Second, "the endpoint back", func() bool { return !p.ejected(urls[1]) })
+	load.stop()
+	p.uncut()
+	t.Log(found.Summary)
+}
