@@ -22,7 +22,7 @@ demo: build ## watch a bad version being cut off, on real traffic (under a minut
 	./bin/sluice demo
 
 .PHONY: test
-test: build ## run every test, with real servers on loopback (Go alone is enough)
+test: build ## run every test, with real servers on loopback (Go alone is enough; beside nginx and prometheus where installed)
 	$(GO) test -timeout 5m ./...
 	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1 ./...
 

@@ -73,31 +73,38 @@ func (h *answerReader) head(br *bufio.Reader) (a answer, length int64, err error
 		if len(line) == 0 {
 			return a, length, nil
 		}
-		name, value, ok := bytes.Cut(line, []byte{':'})
-		if !ok {
-			return a, 0, fmt.Errorf("%w: line %q", errAnswer, line)
-		}
-		value = bytes.TrimSpace(value)
-		switch {
-		case equalFold(name, "content-length"):
-			if length == chunkedEncoding {
-				continue
-			}
-			if length, err = strconv.ParseInt(string(value), 10, 63); err != nil || length < 0 {
-				return a, 0, fmt.Errorf("%w: length %q", errAnswer, value)
-			}
-		case equalFold(name, "transfer-encoding"):
-			length = chunkedEncoding
-		case equalFold(name, "connection"):
-			a.keep = keeps(value, a.keep)
-		}
-		if h.countHeader != "" && equalFold(name, h.countHeader) {
-			// The line lies in the reader's buffer, which the body may overwrite.
-			h.label = append(h.label[:0], value...)
-			a.label = h.label
+		if length, err = h.field(line, &a, length); err != nil {
+			return a, 0, err
 		}
 	}
 	return a, 0, fmt.Errorf("%w: over %d lines", errAnswer, maxHeadLines)
+}
+
+// field takes in one header line, and returns the body's length as known after it.
+func (h *answerReader) field(line []byte, a *answer, length int64) (int64, error) {
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	if !ok {
+		return 0, fmt.Errorf("%w: line %q", errAnswer, line)
+	}
+	value = bytes.TrimSpace(value)
+	if h.countHeader != "" && equalFold(name, h.countHeader) {
+		// The line lies in the reader's buffer, which the body may overwrite.
+		h.label = append(h.label[:0], value...)
+		a.label = h.label
+	}
+	switch {
+	case equalFold(name, "transfer-encoding"):
+		return chunkedEncoding, nil
+	case equalFold(name, "connection"):
+		a.keep = keeps(value, a.keep)
+	case equalFold(name, "content-length") && length != chunkedEncoding:
+		n, err := strconv.ParseInt(string(value), 10, 63)
+		if err != nil || n < 0 {
+			return 0, fmt.Errorf("%w: length %q", errAnswer, value)
+		}
+		return n, nil
+	}
+	return length, nil
 }
 
 // statusLine of HTTP/1.1 keeps the connection unless told otherwise, of HTTP/1.0 drops it.

@@ -23,14 +23,11 @@ func TLSConfig(ca, cert, key, serverName string) (cfg *tls.Config, id string, er
 	}
 	part("server name", []byte(serverName))
 	if ca != "" {
-		pem, err := os.ReadFile(ca)
+		pem, roots, err := readRoots(ca)
 		if err != nil {
-			return nil, "", fmt.Errorf("ca: %w", err)
+			return nil, "", err
 		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, "", fmt.Errorf("ca %s: no certificate in PEM form", ca)
-		}
+		cfg.RootCAs = roots
 		part("ca", pem)
 	}
 	if (cert == "") != (key == "") {
@@ -54,6 +51,17 @@ func TLSConfig(ca, cert, key, serverName string) (cfg *tls.Config, id string, er
 		part("key", keyPEM)
 	}
 	return cfg, hex.EncodeToString(sum.Sum(nil)[:16]), nil
+}
+
+func readRoots(ca string) (pem []byte, roots *x509.CertPool, err error) {
+	if pem, err = os.ReadFile(ca); err != nil {
+		return nil, nil, fmt.Errorf("ca: %w", err)
+	}
+	roots = x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, nil, fmt.Errorf("ca %s: no certificate in PEM form", ca)
+	}
+	return pem, roots, nil
 }
 
 // sessions is how many TLS sessions an endpoint's address set can resume.
