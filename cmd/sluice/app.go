@@ -33,6 +33,7 @@ type app struct {
 	accessLog  *proxy.AccessLog
 	poller     *promql.Poller
 	certs      certificateSet
+	tapes      []tape // what is recorded; empty: nothing
 
 	reloading sync.Mutex     // one reload at a time
 	began     *config.Config // the one that the process started with

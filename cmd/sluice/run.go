@@ -15,6 +15,7 @@ import (
 
 func newRunCommand() *cobra.Command {
 	var path string
+	var record []string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "serve traffic",
@@ -23,15 +24,16 @@ at once. SIGHUP, or saving the file, reloads it; SIGUSR1 reopens the access log.
 		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), path)
+			return serve(cmd.Context(), path, record)
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file (default $SLUICE_CONFIG, ./sluice.yaml, /etc/sluice/sluice.yaml)")
+	cmd.Flags().StringArrayVar(&record, "record", nil, "SERVICE=FILE: append the service's counts of every second, for sluice simulate --replay; may be repeated")
 	return cmd
 }
 
 // serve is the whole life of a process: load, build, serve, drain.
-func serve(ctx context.Context, flag string) error {
+func serve(ctx context.Context, flag string, record []string) error {
 	path, err := config.Find(flag)
 	if err != nil {
 		return err
@@ -47,6 +49,11 @@ func serve(ctx context.Context, flag string) error {
 	logger.Info("configuration loaded", "config", path, "config_version", cfg.Version, "services", len(cfg.Services))
 	logInactive(logger, cfg)
 
+	tapes, err := openTapes(record, cfg)
+	if err != nil {
+		return err
+	}
+
 	// Signals are caught before the first socket opens, so that none is lost.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
@@ -56,6 +63,7 @@ func serve(ctx context.Context, flag string) error {
 	if err != nil {
 		return err
 	}
+	a.tapes = tapes
 	return a.serveSignals(ctx, path, signals)
 }
 
@@ -90,6 +98,9 @@ func (a *app) serveSignals(ctx context.Context, path string, signals <-chan os.S
 	parts.start(background, "signals", func(ctx context.Context) error {
 		return a.handle(ctx, stop, path, signals, changed)
 	})
+	for _, t := range a.tapes {
+		parts.start(background, "recording", func(ctx context.Context) error { return a.record(ctx, t) })
+	}
 	a.announce()
 	freeMemory(a.config.Load())
 	return errors.Join(a.run(ctx), parts.stop())

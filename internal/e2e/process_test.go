@@ -61,6 +61,7 @@ type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	config string // file
+	flags  []string
 	dir    string
 	listen string
 	admin  string
@@ -127,7 +128,7 @@ func (p *process) write(services string) {
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(sluiceBinary(p.t), "run", "--config", p.config)
+	p.cmd = exec.Command(sluiceBinary(p.t), append([]string{"run", "--config", p.config}, p.flags...)...)
 	p.cmd.Dir = p.dir
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
