@@ -40,7 +40,7 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "watch a bad version being cut off: real backends, real load, the real proxy",
 		Long: `Start two backends, a load generator and the proxy in this process, break v2, and show how it is
-cut off. The last line is "RESULT {json}"; the exit code is 0 only if v2 was cut and nothing else failed.`,
+cut off. The last line is "RESULT {json}"; the exit code is 0 only if v2 was cut and v1 was not.`,
 		Example: "  sluice demo\n  sluice demo --fault hang\n  sluice demo --fault errors --duration 60s\n  sluice demo --shield",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
