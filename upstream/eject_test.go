@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func fail(e *Endpoint, times int) {
@@ -248,5 +249,15 @@ func TestPickAndDoneAllocateNothing(t *testing.T) {
 		e.Done(n%7 == 0 && !e.Ejected() && e.streak.Load() < ejectAfter-1)
 	}); got != 0 {
 		t.Errorf("%v allocations for Pick and Done", got)
+	}
+}
+
+// Objects of a multiple of 64 bytes, and small enough to have a size class, begin at such a multiple.
+func TestWhatRequestsWriteIsOneCacheLine(t *testing.T) {
+	const line = 64
+	var e Endpoint
+	first, end := unsafe.Offsetof(e.inFlight), unsafe.Offsetof(e.overdue)+unsafe.Sizeof(e.overdue)
+	if first%line != 0 || end-first > line || unsafe.Sizeof(e)-end < line || unsafe.Sizeof(e)%line != 0 {
+		t.Errorf("written by requests: bytes %d to %d of %d, want one line of %d and one more after it", first, end, unsafe.Sizeof(e), line)
 	}
 }

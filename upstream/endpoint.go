@@ -17,15 +17,15 @@ type Endpoint struct {
 
 	down     atomic.Bool // by active checks
 	past     ejections   // guarded by version.ejecting
-	_        [64]byte    // what requests write stays off the cache lines that they read
+	_        [80]byte    // what requests write is one cache line (tested), not those that they read
 	inFlight atomic.Int64
-	streak   atomic.Int32 // failures in a row
-	penalty  penalty
-	ejection atomic.Int64 // see eject.go; 0: in service
-	answered atomic.Int64 // see overdue.go
-	overdue  atomic.Int64
 	well     atomic.Uint64 // ended well, cumulative
+	ejection atomic.Int64  // see eject.go; 0: in service
+	streak   atomic.Int32  // failures in a row
+	penalty  penalty
 	failed   atomic.Uint64 // ended badly, cumulative
+	answered atomic.Int64  // see overdue.go
+	overdue  atomic.Int64
 	_        [64]byte
 }
 
