@@ -21,7 +21,7 @@ func newRunCommand() *cobra.Command {
 		Short: "serve traffic",
 		Long: `Serve traffic until SIGTERM or SIGINT, which let the requests in flight end; a second one ends
 at once. SIGHUP, or saving the file, reloads it; SIGUSR1 reopens the access log.`,
-		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml",
+		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml\n  sluice run --record shop=shop.jsonl",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), path, record)

@@ -24,8 +24,8 @@ func newSimulateCommand() *cobra.Command {
 the very code that runs in production, decide beside the rules of other release tools.
 The same seed gives the same figures on any machine. Without scenarios all tables are printed.
 
---replay judges a recorded run anew, with the guard of a configuration or the default one. Recordings
-are written by programs that use package recording; sluice run writes none in this release.`,
+--replay judges what sluice run --record wrote, with the guard of a configuration or the default one.
+It knows the counts of each second, not the order of answers within it.`,
 		Example: `  sluice simulate --list
   sluice simulate plus1 x5 --runs 500
   sluice simulate --table 3.2 --runs 500 --detectors sluice,flagger
