@@ -70,7 +70,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 	}
 	a.admin, err = admin.New(admin.Options{
 		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady,
-		Reloads: a.reloadFigures, Collectors: collectors(a.proxy), BuildVersion: version, Logger: logger,
+		Reloads: a.reloadFigures, Collectors: append(collectors(a.proxy), stateFailures(a.controller)), BuildVersion: version, Logger: logger,
 	})
 	if err != nil {
 		a.close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"sluice/proxy"
+	"sluice/rollout"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,6 +16,13 @@ type proxyCollector struct {
 	unrouted    *prometheus.Desc
 	dropped     *prometheus.Desc
 	tunnels     *prometheus.Desc
+}
+
+// stateFailures exports how often state could not be saved.
+func stateFailures(c *rollout.Controller) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "sluice_state_save_failures_total", Help: "Attempts to save live weights and latches that failed.",
+	}, func() float64 { return float64(c.StoreFailures()) })
 }
 
 func collectors(p *proxy.Server) []prometheus.Collector {

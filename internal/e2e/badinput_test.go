@@ -128,6 +128,9 @@ func TestUnusableStateDirectoryIsTold(t *testing.T) {
 	if out, code := p.run("weights", "shop", "v1=50", "v2=50"); code != 1 {
 		t.Errorf("raising a weight that can't be kept: exit code %d, want 1: %s", code, out)
 	}
+	if got := p.metric("sluice_state_save_failures_total"); got == 0 {
+		t.Error("sluice_state_save_failures_total: got 0")
+	}
 }
 
 func TestWeightsThatDoNotFit(t *testing.T) {
