@@ -198,6 +198,7 @@ func (c *Controller) adopt(p *plan) *service {
 	}
 	planned := guard{members: p.members}
 	if p.fresh {
+		s.restage(p.live.BP)
 		s.live, s.pending = p.live, nil
 	}
 	s.cfg, s.hash, s.declared = p.cfg, p.hash, p.declared

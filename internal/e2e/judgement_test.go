@@ -116,9 +116,10 @@ func TestTwoPercentErrorsAreCondemned(t *testing.T) {
 func TestHealthyCanaryIsFoundPromotable(t *testing.T) {
 	t.Parallel()
 	v1, v2 := startOrigin(t), startOrigin(t)
-	p := boot(t, judged(v1.URL, []string{v2.URL}, `error_rate: "> 1.5x stable"`,
+	services := judged(v1.URL, []string{v2.URL}, `error_rate: "> 1.5x stable"`,
 		`    rollout: {strategy: canary, canary: v2, stages: progressive, success: {error_rate: "< 1.5x stable"}}
-`))
+`)
+	p := boot(t, services)
 	// A canary with a rollout starts at nothing.
 	if out, code := p.run("weights", "shop", "v1=90", "v2=10"); code != 0 {
 		t.Fatalf("sluice weights: exit %d: %s", code, out)
@@ -136,6 +137,13 @@ func TestHealthyCanaryIsFoundPromotable(t *testing.T) {
 	}
 	if again := p.promotion("v2"); again.Ready || again.Requests >= last.Requests {
 		t.Errorf("promotion after a change of weight: got %+v, want it to begin anew", again)
+	}
+	// The same where the file sets the weight.
+	p.until("evidence at 20 %", func() bool { return p.promotion("v2").Requests > 400 })
+	p.write(strings.NewReplacer("weight: 90", "weight: 85", "weight: 10", "weight: 15").Replace(services))
+	p.until("the file's weight", func() bool { return p.version("shop", "v2").Weight == 15 })
+	if again := p.promotion("v2"); again.Requests > 400 {
+		t.Errorf("promotion after a reload that sets the weight: got %+v, want it to begin anew", again)
 	}
 	p.uncut()
 }
