@@ -11,8 +11,15 @@ func (w *Window) Quantiles(d time.Duration, qs ...float64) (latencies []time.Dur
 	if w.rings == nil || d <= 0 {
 		return latencies, 0
 	}
-	from := w.last - int64(d/time.Second)
-	var sum [Buckets]uint64
+	sum, answers := w.latencies(w.last - int64(d/time.Second))
+	for i, q := range qs {
+		latencies[i] = quantile(&sum, q)
+	}
+	return latencies, answers
+}
+
+// latencies are those of the good answers after second from, and their number.
+func (w *Window) latencies(from int64) (sum [Buckets]uint64, answers uint64) {
 	for _, l := range w.rings.latencies {
 		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {
 			continue
@@ -22,8 +29,5 @@ func (w *Window) Quantiles(d time.Duration, qs ...float64) (latencies []time.Dur
 			answers += uint64(n)
 		}
 	}
-	for i, q := range qs {
-		latencies[i] = quantile(&sum, q)
-	}
-	return latencies, answers
+	return sum, answers
 }

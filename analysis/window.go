@@ -137,15 +137,7 @@ func (w *Window) Last(d time.Duration) Seen {
 		}
 	}
 	s.PerSecond = float64(s.Requests) / d.Seconds()
-	var sum [Buckets]uint64
-	for _, l := range w.rings.latencies {
-		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {
-			continue
-		}
-		for i, n := range l.count {
-			sum[i] += uint64(n)
-		}
-	}
+	sum, _ := w.latencies(from)
 	s.P50, s.P99 = quantile(&sum, 0.50), quantile(&sum, 0.99)
 	return s
 }
