@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"sluice/upstream"
 
 	"github.com/spf13/cobra"
 )
@@ -62,35 +62,13 @@ func (f *adminFlags) client() (*adminClient, error) {
 	if u, err := url.Parse(c.base); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("%w: --admin: got %q, want a URL, host:port or unix:/path", errUsage, f.admin)
 	}
-	conf, err := f.tls()
+	conf, _, err := upstream.TLSConfig(f.ca, f.cert, f.key, "")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("admin TLS: %w", err)
 	}
 	transport.TLSClientConfig = conf
 	c.http = &http.Client{Transport: transport}
 	return c, nil
-}
-
-func (f *adminFlags) tls() (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.ca != "" {
-		pem, err := os.ReadFile(f.ca)
-		if err != nil {
-			return nil, fmt.Errorf("--admin-ca: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--admin-ca %s: holds no certificate", f.ca)
-		}
-	}
-	if f.cert != "" || f.key != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err != nil {
-			return nil, fmt.Errorf("--admin-cert: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return conf, nil
 }
 
 // apiError is a problem+json answer.
