@@ -34,6 +34,7 @@ type Listener struct {
 	Address       string         // host:port, or unix:/path
 	TLS           *TLS           // nil: plain text
 	ProxyProtocol *ProxyProtocol // nil: off. Parsed and checked; comes alive later, see Inactive
+	Preview       string         // a service: what comes in here goes to its candidate, whatever its Host; "": an ordinary listener
 }
 
 // TLS is what a listener shows and asks for.
@@ -55,6 +56,7 @@ type Admin struct {
 	TLS           *TLS
 	Tokens        []Token
 	PublicMetrics bool     // metrics need no token (default true)
+	PublicURL     string   // where people reach the admin listener, for links in messages; "": messages carry none
 	AllowedHosts  []string // further Host names that may reach the API, besides loopback names and the address itself
 }
 
@@ -127,6 +129,7 @@ type Service struct {
 	Health   *Health // nil: no active checks
 	Guard    Guard   // always filled: contract.md says what stands in for a missing block
 	Rollout  *Rollout
+	Faults   []Injection // chaos experiments, started by hand and bounded in time
 	Headers  Headers
 }
 
@@ -216,7 +219,9 @@ type Mirror struct {
 	Methods []string      // default GET, HEAD
 	MaxBody int64         // bytes; larger bodies are not mirrored; default 64 KiB
 	Timeout time.Duration // default 5s
-	Compare bool          // parsed and checked; comes alive with the shadow strategy, see Inactive
+	Compare bool          // compare the answers with stable's
+	Ignore  []string      // paths into JSON answers that are not compared: $.id, $.items[*].at
+	Headers []string      // answer headers that are compared, besides the status; default Content-Type
 }
 
 // Timeouts of one service, each apart.
@@ -257,6 +262,20 @@ type HealthCheck struct {
 	Host   string // Host header; "" uses the endpoint's
 	Status int    // expected; default 200
 	JSON   map[string]any
+}
+
+// Injection is a chaos experiment: what requests to one version suffer for a while.
+type Injection struct {
+	Name      string
+	Version   string
+	Percent   float64       // 0..100 of the requests
+	Duration  time.Duration // it ends by itself; at most 1h
+	Traffic   string        // preview (default: previews and mirrored copies only) | all
+	Delay     time.Duration // before the request is sent
+	Jitter    time.Duration // uniform around Delay: ± Jitter
+	Abort     int           // answer with this status instead; 0: none
+	Reset     bool          // close the client's connection without an answer
+	Blackhole bool          // no answer until the response timeout
 }
 
 // Headers is a service's header policy, applied after ours.

@@ -72,7 +72,7 @@ services:
       standby: 0s
       auto_start: true
       analysis: none
-      smoke_tests: [{name: t, endpoint: /x, method: POST, payload: [1], headers: {A: b}, expected_status: 201, expected_json: {a: 1}, capture: {x: "$.a[0].b"}, timeout: 1s}]
+      smoke_tests: [{name: t, endpoint: /x, method: POST, payload: [1], headers: {A: b}, expected_status: 201, expected_response: {a: 1}, capture: {x: "$.a[0].b"}, timeout: 1s}]
       hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, body: "x", timeout: 1s, retries: 2}]
 `
 

@@ -253,7 +253,7 @@ func smokeTestKind() kind[SmokeTest] {
 		has("payload", "JSON body; ${name} is a value captured before.", anything(), func(s *SmokeTest) *any { return &s.Payload }),
 		has("headers", "Request headers; ${name} is a value captured before.", headerValues(headerName), func(s *SmokeTest) *map[string]string { return &s.Headers }),
 		has("expected_status", "Status that the answer must have.", integer(100, 599), func(s *SmokeTest) *int { return &s.ExpectedStatus }),
-		has("expected_json", "What the answer's JSON must hold.", anything(), func(s *SmokeTest) *any { return &s.ExpectedJSON }),
+		has("expected_response", "What the answer must hold: JSON, or a text.", anything(), func(s *SmokeTest) *any { return &s.ExpectedResponse }),
 		has("capture", "Values of the answer for later tests: name: $.path.", dict(capturePath(), captureName), func(s *SmokeTest) *map[string]string { return &s.Capture }),
 		has("timeout", "For one test.", duration(time.Millisecond), func(s *SmokeTest) *time.Duration { return &s.Timeout }),
 	)

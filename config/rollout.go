@@ -37,23 +37,50 @@ type Threshold struct {
 	Expression *Expression // nil but for a condition under "expression"
 }
 
-// Rollout is parsed and checked whole; a later release carries it out.
+// Rollout says how a new version comes into service.
 type Rollout struct {
-	Strategy   string // canary | blue_green | ab_test | shadow | rolling
-	Canary     string
-	Stages     []Stage // written out, whatever form the file has
-	Preset     string  // progressive, Canary10Percent5Minutes, …
-	Linear     float64
-	Every      time.Duration
+	Strategy string  // canary | blue_green | ab_test | shadow | rolling
+	Canary   string  // the candidate; once it is stable, a later rollout's candidate is the declared stable, or named at the start
+	Stages   []Stage // of canary and ab_test, written out, whatever form the file has; of ab_test the last one lasts until somebody decides
+	Preset   string  // progressive, Canary10Percent5Minutes, …
+	Linear   float64
+	Every    time.Duration
+
+	// Of strategies without stages: how long blue_green previews, shadow mirrors, and rolling stays at each endpoint
+	// at least; and how many requests (of the preview, of the mirror, of each step) that needs.
+	Duration       time.Duration
+	MinRequests    int
+	MaxUnavailable int      // of rolling: endpoints of the canary that may be missing at the end; default 0
+	MaxDifference  float64  // of shadow: share of compared answers that may differ beyond the noise, 0..1; default 0.01
+	Preview        *Preview // nil: none
+
 	Success    Criteria
+	Approval   *Approval     // needed to promote; of ab_test manual by default
+	Windows    []Window      // when a rollout may start, rise and promote; empty: always. Coming down is always allowed
 	MaxWait    time.Duration // default 2h
 	OnFailure  string        // rollback (default) | pause
 	Standby    time.Duration // default 10m
 	AutoStart  bool
 	Analysis   string // evidence (default) | none
+	Preflight  string // enforce (default) | warn | off: what a critical finding does
 	SmokeTests []SmokeTest
 	Hooks      []Hook
 	Notify     []Notify
+}
+
+// Preview lets testers see the candidate while users do not: requests that match
+// When, and all that come in by the listeners that carry the same name. They never fall back to stable.
+type Preview struct {
+	Headers map[string]Match
+	Cookies map[string]Match
+	Query   map[string]Match
+}
+
+// Window is a time of the week in which a rollout may rise.
+type Window struct {
+	Days     []time.Weekday // empty: every day
+	From, To time.Duration  // since midnight, local to Location; To before From ends the next day; equal: the whole day
+	Location *time.Location // default UTC
 }
 
 // Stage is one step of a rollout.
@@ -62,13 +89,14 @@ type Stage struct {
 	WeightBP    int
 	Duration    time.Duration
 	MinRequests int
-	Approval    *Approval
+	Approval    *Approval // needed to enter the stage
+	Success     Criteria  // besides the rollout's; a metric named here replaces the rollout's conditions on it
 }
 
-// Approval is needed to enter a stage.
+// Approval is a person's yes. The zero value waits for as long as it takes.
 type Approval struct {
-	Timeout time.Duration
-	Then    string // promote | rollback
+	Timeout time.Duration // 0: none
+	Then    string        // promote | rollback
 }
 
 // SmokeTest is one request run against a candidate's endpoints.
@@ -77,18 +105,20 @@ type SmokeTest struct {
 	Payload                any
 	Headers                map[string]string
 	ExpectedStatus         int
-	ExpectedJSON           any
+	ExpectedResponse       any // JSON that the answer must hold; a string is also an anchored pattern; a lone string is matched with the whole text. nil: anything
 	Capture                map[string]string
 	Timeout                time.Duration
 }
 
 // Hook is a webhook at a point of a rollout.
 type Hook struct {
-	Name, On, URL, Format string
-	Body                  any // sent instead of our message; nil: ours. ${name} is filled in at run time
+	Name, On, URL, Format string // Format: json (default) | cloudevents | flagger
+	Body                  any    // sent instead of our message; nil: ours. ${name} is filled in at run time
 	Timeout               time.Duration
 	Retries               int
-	Secret                Secret
+	Interval              time.Duration     // between two calls of a hook that is asked again (during_stage, confirm_*, flagger's rollback); default 10s
+	Secret                Secret            // key of the HMAC-SHA256 signature; "": unsigned
+	Metadata              map[string]string // of format flagger
 }
 
 // Notify is a message sent on events.

@@ -51,7 +51,7 @@ func (d *decoder) validateSmokeTests(tests []SmokeTest, path string) {
 		if d.options.Expand {
 			d.variables(t.Endpoint, at+".endpoint", captured)
 			d.variables(t.Payload, at+".payload", captured)
-			d.variables(t.ExpectedJSON, at+".expected_json", captured)
+			d.variables(t.ExpectedResponse, at+".expected_response", captured)
 			for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
 				d.variables(t.Headers[name], child(at+".headers", name), captured)
 			}

@@ -1,0 +1,3 @@
+// Package notify tells people what happened, in the form that their chat
+// understands. Sender.Run owns its goroutines.
+package notify
