@@ -16,6 +16,10 @@ type Command struct {
 	Reason  string
 	IfMatch string // ETag; "" or "*" match anything
 	DryRun  bool   // check, and return what would be
+
+	// Of RolloutVerb: the run and the gate that it is meant for; "": whatever there is. A rollout that stands
+	// elsewhere by now is ErrConflict: an approval that comes late must not pass the stage after.
+	Run, Gate string
 }
 
 const wholeBP = 10000
