@@ -125,7 +125,7 @@ type step struct {
 	Block
 	starting  float64 // mass that starts with it
 	least     float64 // mass that starts with any block that has traffic of the canary
-	limit     float64 // the burst guard's ln C
+	guard     burstGuard
 	bound     float64 // the judge's
 	alpha     float64 // what a bound on stable may err with
 	look      float64 // mode window: chance of a false breach that one look may have
@@ -154,7 +154,7 @@ func (c *charge) add(s *step) {
 	if p.stable.Requests > 0 {
 		c.Stable.start(stableMass)
 	}
-	c.Stable.add(c.bets, s.At, p.stable, Counts{}, true, stableMost, stableMost)
+	c.Stable.add(c.bets, s.At, p.stable, Counts{}, true, unguarded(), stableMost)
 	c.excuse(s.least)
 }
 
@@ -166,7 +166,7 @@ func (c *charge) weigh(s *step, p pair) {
 			b, alone = absoluteBets{p0: p0}, true
 		}
 	}
-	c.Canary.add(b, s.At, p.canary, p.stable, alone, s.limit, most)
+	c.Canary.add(b, s.At, p.canary, p.stable, alone, s.guard, most)
 }
 
 // excuse decides whether stable is over the absolute limit too. When it no longer

@@ -12,6 +12,7 @@ type detector struct {
 	Mass    [grid]float64 `json:"mass"` // S_j: evidence for each alternative, over all starts so far
 	Runs    [grid]run     `json:"runs"` // only to explain
 	Pending pending       `json:"pending"`
+	Spent   spent         `json:"spent"` // of the burst guard's room
 
 	l [grid]float64 // of the block being weighed; here so as not to allocate
 }
@@ -40,10 +41,10 @@ func (d *detector) start(w float64) {
 	}
 }
 
-// add weighs one block with b. limit caps what a block can add (ln C, judgement 2.7)
-// and most the mass: both only lower the evidence, which keeps it valid. Unless alone, a
+// add weighs one block with b. guard caps what blocks can add, and most the mass: both
+// only lower the evidence, which keeps it valid. Unless alone, a
 // block waits for requests of both sides; weighed reports whether it had not to.
-func (d *detector) add(b bets, at time.Time, canary, stable Counts, alone bool, limit, most float64) (weighed bool) {
+func (d *detector) add(b bets, at time.Time, canary, stable Counts, alone bool, guard burstGuard, most float64) (weighed bool) {
 	p := &d.Pending
 	if p.Since.IsZero() {
 		p.Since = at
@@ -53,8 +54,9 @@ func (d *detector) add(b bets, at time.Time, canary, stable Counts, alone bool, 
 		return false
 	}
 	b.weigh(p.Canary, p.Stable, &d.l)
+	d.Spent.rest(guard, at)
 	for j := range d.Mass {
-		x := math.Min(d.l[j], limit)
+		x := d.Spent.allow(guard, j, d.l[j])
 		d.Mass[j] = math.Min(d.Mass[j]*math.Exp(x), most)
 		d.Runs[j].follow(p, x)
 	}

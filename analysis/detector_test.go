@@ -121,12 +121,12 @@ func TestSplittingABlockChangesNothing(t *testing.T) {
 	whole.start(1)
 	parts.start(1)
 	at := time.Unix(0, 0)
-	none := math.Inf(1)
-	whole.add(b, at, Counts{100, 7}, Counts{300, 5}, false, none, none)
+	none := unguarded()
+	whole.add(b, at, Counts{100, 7}, Counts{300, 5}, false, none, math.Inf(1))
 	for _, p := range []struct{ canary, stable Counts }{
 		{Counts{40, 7}, Counts{120, 0}}, {Counts{40, 0}, Counts{120, 4}}, {Counts{20, 0}, Counts{60, 1}},
 	} {
-		parts.add(b, at, p.canary, p.stable, false, none, none)
+		parts.add(b, at, p.canary, p.stable, false, none, math.Inf(1))
 	}
 	for j := range whole.Mass {
 		if math.Abs(whole.Mass[j]/parts.Mass[j]-1) > 1e-9 {
@@ -140,14 +140,14 @@ func TestBlocksWaitForBothSides(t *testing.T) {
 	var d detector
 	d.start(1)
 	at := time.Unix(100, 0)
-	none := math.Inf(1)
-	if d.add(b, at, Counts{1, 1}, Counts{}, false, none, none) || d.evidence() != 1 {
+	none := unguarded()
+	if d.add(b, at, Counts{1, 1}, Counts{}, false, none, math.Inf(1)) || d.evidence() != 1 {
 		t.Error("weighed a block without stable")
 	}
-	if d.add(b, at.Add(time.Second), Counts{2, 2}, Counts{}, false, none, none) {
+	if d.add(b, at.Add(time.Second), Counts{2, 2}, Counts{}, false, none, math.Inf(1)) {
 		t.Error("weighed two blocks without stable")
 	}
-	if !d.add(b, at.Add(2*time.Second), Counts{}, Counts{20, 0}, false, none, none) || d.evidence() <= 1 {
+	if !d.add(b, at.Add(2*time.Second), Counts{}, Counts{20, 0}, false, none, math.Inf(1)) || d.evidence() <= 1 {
 		t.Errorf("not weighed: %g", d.evidence())
 	}
 	if _, r := d.best(); r.Canary != (Counts{3, 3}) || r.Stable != (Counts{20, 0}) || !r.Since.Equal(at) {
@@ -164,11 +164,11 @@ func TestAgreesWithTheReference(t *testing.T) {
 	var cases []struct {
 		Name string
 		Args struct {
-			R0    *float64
-			D0    *float64
-			First *float64
-			P0    *float64
-			Cap   *float64
+			R0           *float64
+			D0           *float64
+			First        *float64
+			P0           *float64
+			Room, Refill *float64
 		}
 		Blocks   [][4]uint64
 		Evidence []float64
@@ -181,9 +181,9 @@ func TestAgreesWithTheReference(t *testing.T) {
 		if c.Args.P0 != nil {
 			b = absoluteBets{p0: *c.Args.P0}
 		}
-		limit := math.Inf(1)
-		if c.Args.Cap != nil {
-			limit = *c.Args.Cap
+		guard := unguarded()
+		if c.Args.Room != nil {
+			guard = burstGuard{*c.Args.Room, *c.Args.Refill}
 		}
 		var d detector
 		d.start(0.5)
@@ -191,7 +191,7 @@ func TestAgreesWithTheReference(t *testing.T) {
 		for i, k := range c.Blocks {
 			d.start(w)
 			rest -= w
-			d.add(b, time.Unix(int64(i), 0), Counts{k[0], k[1]}, Counts{k[2], k[3]}, c.Args.P0 != nil, limit, math.Inf(1))
+			d.add(b, time.Unix(int64(i), 0), Counts{k[0], k[1]}, Counts{k[2], k[3]}, c.Args.P0 != nil, guard, math.Inf(1))
 			if got, want := d.evidence()+rest, c.Evidence[i]; math.Abs(got/want-1) > 1e-9 {
 				t.Fatalf("%s: block %d: evidence %g, want %g", c.Name, i, got, want)
 			}

@@ -8,8 +8,6 @@ const (
 	// prior is how many requests like stable's are added to those seen, to foretell how
 	// many it still takes.
 	prior = 100
-	// mostGain of one block keeps the arithmetic finite.
-	mostGain = 100
 )
 
 // gate is one criterion of success with the evidence for it: an e-process against
@@ -81,7 +79,7 @@ func (g *gate) add(s *step, beta float64) {
 		// is now, it is taken to have been no worse than it must have been.
 		b, alone = absoluteBets{p0: g.r0*p.lower(boundChance*beta) + g.d0, less: true}, true
 	}
-	g.Evidence.add(b, s.At, p.canary, p.stable, alone, mostGain, mostEvidence/10)
+	g.Evidence.add(b, s.At, p.canary, p.stable, alone, unguarded(), mostEvidence/10)
 }
 
 // missing foretells how many requests of the canary it takes to bring the evidence to

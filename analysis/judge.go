@@ -57,7 +57,7 @@ type Judge struct {
 	options   JudgeOptions
 	mass      startMass
 	bound     float64 // evidence that condemns
-	limit     float64 // burst guard's
+	guard     burstGuard
 	look      float64 // mode window: chance of a false breach that one look may have
 	warmUp    int64   // blocks
 	charges   []charge
@@ -89,7 +89,7 @@ func NewJudge(o JudgeOptions) *Judge {
 	for i := range j.charges {
 		j.charges[i].Canary.start(j.mass.first)
 	}
-	j.limit = burstGuard(j.bound, o.Guard)
+	j.guard = newBurstGuard(j.bound, o.Guard)
 	j.warmUp = int64(o.WarmUp / time.Second)
 	return j
 }
@@ -119,7 +119,7 @@ func (j *Judge) Latencies() bool {
 func (j *Judge) Add(b Block) Verdict {
 	s := &j.last
 	*s = step{
-		Block: b, least: j.mass.at(j.blocks), limit: j.limit, bound: j.bound, alpha: j.boundAlpha(),
+		Block: b, least: j.mass.at(j.blocks), guard: j.guard, bound: j.bound, alpha: j.boundAlpha(),
 		look: j.look, least1: j.options.MinRequests, cold: j.blocks < j.warmUp,
 		baseline: &j.baseline, reference: &j.reference,
 	}

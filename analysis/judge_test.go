@@ -43,8 +43,8 @@ func TestDeadCanaryIsCondemned(t *testing.T) {
 		{"standing, from the start", standing, 0, 5},
 		{"two criteria, from the start", both, 0, 5},
 		{"rollout, from the start", rollout, 0, 5},
-		{"standing, after ten minutes", standing, 600, 16},
-		{"rollout, after ten minutes", rollout, 600, 12},
+		{"standing, after ten minutes", standing, 600, 21},
+		{"rollout, after ten minutes", rollout, 600, 15},
 	} {
 		for seed := range uint64(20) {
 			got := breachAfter(NewJudge(tt.o), seeded(seed, 1000, 0.05), tt.onset, 30, 1, 0.001)

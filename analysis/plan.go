@@ -74,7 +74,10 @@ func (p Plan) Delay(rate float64) (d time.Duration, ok bool) {
 	if p.o.Late {
 		mass = rolloutMass(p.o.Horizon).at(1)
 	}
-	seconds := math.Log(grid/(p.o.Alpha*p.o.Share*mass)) / gain
+	need := math.Log(grid / (p.o.Alpha * p.o.Share * mass))
+	g := p.guard()
+	// What the guard holds up speaks for every alternative alike, so it needs less.
+	seconds := math.Max(need/gain, (need-math.Log(grid)-g.room)/g.refill+1)
 	// A block is weighed at its end, and only when both sides had a request.
 	quiet := p.perSecond * math.Min(p.share, 1-p.share)
 	if p.o.Limit > 0 {
@@ -87,11 +90,13 @@ func (p Plan) Delay(rate float64) (d time.Duration, ok bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// gain is what a second adds to the logarithm of the best alternative's evidence, under
-// the burst guard.
+func (p Plan) guard() burstGuard { return newBurstGuard(1/p.o.Alpha, p.o.Guard) }
+
+// gain is what a second adds to the logarithm of the best alternative's evidence, with
+// no more in one than the burst guard has room for.
 func (p Plan) gain(rate float64) float64 {
 	nc, nb := p.perSecond*p.share, p.perSecond*(1-p.share)
-	limit := burstGuard(1/p.o.Alpha, p.o.Guard)
+	limit := p.guard().room
 	best := 0.0
 	if p.o.Limit > 0 {
 		for _, rho := range multiples {

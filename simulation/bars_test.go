@@ -29,17 +29,17 @@ func TestBadCanariesAreFound(t *testing.T) {
 		median, p95        int    // seconds at most
 		bad                uint64 // failed answers at most; 0: any
 	}{
-		{"plus1", "sluice", 20, 40, 11},
+		{"plus1", "sluice", 18, 36, 10},
 		{"plus1_late", "sluice", 18, 24, 0},
 		{"plus1_lastage", "sluice", 16, 20, 0},
-		{"x5", "sluice", 80, 160, 20},      // the bar: 64/131
-		{"x5_late", "sluice", 42, 66, 0},   // the bar: 32/54
+		{"x5", "sluice", 64, 140, 18},      // the bar: 64/131
+		{"x5_late", "sluice", 36, 58, 0},   // the bar: 36
 		{"down", "sluice", 5, 5, 0},        // by verdict
 		{"down", "trip", 1, 1, 70},         // inline: 9 attempts, and the rest of the second
-		{"down_late", "sluice", 12, 13, 0}, // the burst guard's price
+		{"down_late", "sluice", 14, 15, 0}, // the burst guard's price
 		{"down_late", "trip", 1, 1, 0},
-		{"down_10", "sluice", 13, 24, 6}, // the bar: 5 answers
-		{"down_1", "sluice", 120, 220, 5},
+		{"down_10", "sluice", 10, 19, 5}, // the bar: 5 answers
+		{"down_1", "sluice", 90, 180, 4},
 		{"bad_x5", "sluice", 8, 11, 0},
 	} {
 		r := play1(t, 60, 1, 0, []string{tt.scenario}, []string{tt.detector})[0]

@@ -15,13 +15,16 @@ RHO = (1.5, 2, 3, 5, 10, 30, 100)
 class Reference:
     """Weighted Shiryaev-Roberts mixture of count e-factors; M after every block."""
 
-    def __init__(self, r0=1.0, d0=.0005, first=2.25, p0=None, cap=None, horizon=3600, a0=.5):
-        self.r0, self.d0, self.p0, self.cap = r0, d0, p0, cap
+    def __init__(self, r0=1.0, d0=.0005, first=2.25, p0=None, room=None, refill=None, horizon=3600, a0=.5):
+        self.r0, self.d0, self.p0, self.room, self.refill = r0, d0, p0, room, refill
         self.R = RHO if p0 is not None else tuple(first * s for s in STEPS)
         self.w, self.left, self.S = (1 - a0) / horizon, 1 - a0, [a0] * len(self.R)
         self.pend = [0, 0, 0, 0]
+        self.at = -1
+        self.taken, self.second = [0] * len(self.R), None
 
     def add(self, nc, ec, nb, eb):
+        self.at += 1
         self.left -= self.w
         self.S = [s + self.w for s in self.S]
         self.pend = [a + b for a, b in zip(self.pend, (nc, ec, nb, eb))]
@@ -31,6 +34,10 @@ class Reference:
         return sum(self.S) / len(self.S) + self.left
 
     def weigh(self, nc, ec, nb, eb):
+        if self.room:
+            rest = (self.at - self.second) * self.refill if self.second is not None else 0
+            self.taken = [max(0, t - rest) for t in self.taken]
+            self.second = self.at
         for j, m in enumerate(self.R):
             if self.p0 is not None:
                 l = ec * math.log(m) - nc * self.p0 * (m - 1)
@@ -39,7 +46,9 @@ class Reference:
                 theta, q = self.r0 * nc / tot, m * nc / (m * nc + nb)
                 l = -self.d0 / self.r0 * tot * (q - theta)
                 l += ec * math.log(q / theta) + eb * math.log((1 - q) / (1 - theta))
-            if self.cap: l = min(l, self.cap)
+            if self.room:
+                l = min(l, self.room - self.taken[j])
+                self.taken[j] += max(0, l)
             self.S[j] *= math.exp(l)
 
 
@@ -57,7 +66,7 @@ def stream(seed, rps, weight, pb, pc, onset, blocks):
 CASES = (
     ("healthy, 200 rps", dict(), stream(1, 200, .1, .01, .01, 0, 120)),
     ("five times from block 60", dict(), stream(2, 200, .25, .01, .05, 60, 100)),
-    ("capped", dict(cap=math.log(200) / 4), stream(3, 200, .25, .01, .2, 20, 40)),
+    ("guarded", dict(room=2.5, refill=.7), stream(3, 200, .25, .01, .2, 20, 40)),
     ("strict", dict(r0=1.5, d0=.001, first=2.1), stream(4, 200, .25, .01, .05, 30, 90)),
     ("3 rps, blocks wait for both sides", dict(), stream(5, 3, .2, .05, .9, 40, 120)),
     ("absolute 1 %", dict(p0=.01), stream(6, 200, .1, .005, .05, 60, 100)),
