@@ -27,6 +27,7 @@ const (
 // changed copy and leaves the one it was given alone.
 type guard struct {
 	stable   string
+	standby  string        // stable until a promotion a while ago: it takes over again if stable fails; "": none
 	cooldown time.Duration // base; 0: baseCooldown
 	tripOff  bool
 	checked  bool   // active health checks are configured
@@ -59,6 +60,7 @@ const (
 	clockTick      happening = iota // time passed; version is empty
 	inlineTrip                      // the data plane cut the version
 	overdueTrip                     // too many requests hang; nothing is cut yet
+	standbyTrip                     // stable, which another one stands by for, fails too often
 	retrip                          // a probe failed
 	recovery                        // the probes passed; the data plane restored the version
 	healthDown                      // no endpoint passes its checks
@@ -69,6 +71,7 @@ const (
 	endpointOut                     // the one endpoint that the evidence speaks against was ejected
 	endpointStays                   // it may not be ejected
 	endpointWasOut                  // it was out of service already
+	exposed                         // more failures than a rollout may cost
 )
 
 // input is one thing that happened, at a time that the caller read.
@@ -97,6 +100,7 @@ const (
 	doNotice                 // tell people; topic says what
 	doState                  // a person's order
 	doEject                  // one endpoint was taken out of service
+	doSwitchBack             // stable is condemned, action.to is stable again with all the traffic
 )
 
 // Topics of notices.
@@ -115,7 +119,8 @@ type action struct {
 	do      verb
 	version string
 	topic   string // of doNotice and doUndo
-	cause   string // of doCut, doRecut
+	cause   string // of doCut, doRecut, doSwitchBack; "": a verdict
+	to      string // of doSwitchBack
 	inline  bool   // the data plane did it already
 	quiet   bool   // of doUndo: told lately
 	state   config.State
@@ -124,8 +129,8 @@ type action struct {
 
 // step is the guard: what it knows and what happened give what it knows then
 // and what is to be done. It has no clock and does no I/O. It never restores
-// or probes a version on a failing verdict, never cuts stable or the last
-// active version, and lifts a quarantine only by an order.
+// or probes a version on a failing verdict, never cuts the last active version, nor stable unless another
+// stands by for it, and lifts a quarantine only by an order.
 func step(g guard, in input) (guard, []action) {
 	g.members = slices.Clone(g.members)
 	if in.what == clockTick {
@@ -136,7 +141,7 @@ func step(g guard, in input) (guard, []action) {
 		return g, nil
 	}
 	switch in.what {
-	case inlineTrip, overdueTrip:
+	case inlineTrip, overdueTrip, standbyTrip:
 		return g, trip(&g, m, in)
 	case retrip:
 		return g, tripAgain(&g, m, in.at)
@@ -157,6 +162,8 @@ func step(g guard, in input) (guard, []action) {
 		return g, obey(&g, m, in)
 	case endpointOut, endpointStays, endpointWasOut:
 		return g, oneEndpoint(m, in)
+	case exposed:
+		return g, condemn(&g, m, in.at)
 	}
 	return g, nil
 }
@@ -231,6 +238,9 @@ func judge(g *guard, m *member, in input) []action {
 // breach condemns m, as far as the settings and the other versions allow.
 func breach(g *guard, m *member, at time.Time) []action {
 	if m.name == g.stable {
+		if g.action != "pause" && g.action != "alert" && g.stoodBy() {
+			return switchBack(g, m, "")
+		}
 		return append(m.notice(at, topicStable), action{do: doForget, version: m.name})
 	}
 	if m.state == config.Quarantined || m.state == config.Off {
@@ -248,6 +258,14 @@ func breach(g *guard, m *member, at time.Time) []action {
 			do = doPause
 		}
 		return []action{{do: do, version: m.name}, forget}
+	}
+	return condemn(g, m, at)
+}
+
+// condemn quarantines m, whatever the action for a breach is, unless nothing else is usable.
+func condemn(g *guard, m *member, at time.Time) []action {
+	if m.name == g.stable || m.state == config.Quarantined || m.state == config.Off {
+		return nil
 	}
 	if !g.spare(m, true) {
 		return m.notice(at, topicLast)

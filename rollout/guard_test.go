@@ -90,6 +90,7 @@ func play(g *guard, at *time.Time, words []string, log func(string)) error {
 	}
 	as := map[string]happening{"trip": inlineTrip, "hang": overdueTrip, "probe-failed": retrip,
 		"probes-passed": recovery, "endpoints-down": healthDown, "endpoint-up": healthUp, "probing-silent": probeSilent,
+		"fails-in-standby": standbyTrip, "too-many-failures": exposed,
 		"endpoint-ejected": endpointOut, "endpoint-stays": endpointStays, "endpoint-was-out": endpointWasOut}
 	switch verb := words[0]; verb {
 	case "service":
@@ -138,6 +139,8 @@ func playService(g *guard, words []string) error {
 			g.stable = g.members[0].name
 		case "action":
 			g.action = value
+		case "standby":
+			g.standby = value
 		case "trip":
 			g.tripOff = value == "off"
 		case "checks":
@@ -177,6 +180,12 @@ func (a action) String() string {
 		return fmt.Sprintf("tell: %s, %s", a.version, a.topic)
 	case doEject:
 		return "record that an endpoint of " + a.version + " was ejected"
+	case doSwitchBack:
+		why := a.cause
+		if why == "" {
+			why = "a verdict"
+		}
+		return fmt.Sprintf("quarantine %s for %s, %s is stable again", a.version, why, a.to)
 	case doState:
 		return fmt.Sprintf("set %s to %s", a.version, a.state)
 	}

@@ -10,8 +10,15 @@ import (
 // version, so that what must not be cut is given back.
 func trip(g *guard, m *member, in input) []action {
 	inline := in.what == inlineTrip
+	cause := causeFailures
+	if in.what == overdueTrip {
+		cause = causeHang
+	}
 	if m.state != config.Active && m.state != config.Draining || in.at.Before(m.ordered) {
 		return nil
+	}
+	if m.name == g.stable && !inline && !g.tripOff && g.stoodBy() {
+		return switchBack(g, m, cause)
 	}
 	topic := ""
 	switch {
@@ -31,10 +38,6 @@ func trip(g *guard, m *member, in input) []action {
 			return append([]action{undo}, told...)
 		}
 		return told
-	}
-	cause := causeFailures
-	if !inline {
-		cause = causeHang
 	}
 	return cut(g, m, in.at, cause, inline)
 }
@@ -80,6 +83,9 @@ func health(g *guard, m *member, in input) []action {
 		return nil
 	}
 	if m.name == g.stable {
+		if !g.tripOff && m.state == config.Active && g.stoodBy() {
+			return switchBack(g, m, causeHealth)
+		}
 		return m.notice(in.at, topicStableDown)
 	}
 	if g.tripOff || m.state != config.Active && m.state != config.Draining {
