@@ -12,6 +12,7 @@ type Arm struct {
 	Ruled            *Recorder // traffic sent by rules
 	Trip             *Trip
 	Load             *Utilization // what its instances report of themselves; nil: unknown
+	Exemplars        *Exemplars   // requests that failed lately; nil: none are kept
 }
 
 // Cut tells the controller of a trip that a request, or a probe, decided inline.

@@ -40,3 +40,20 @@ func OutcomeOf(status int) Outcome {
 
 // Failed reports whether o speaks against the version.
 func (o Outcome) Failed() bool { return o >= ServerError && o <= BadResponse }
+
+// String is the word for o in access logs and figures; "" for what is no outcome.
+func (o Outcome) String() string {
+	if int(o) >= Outcomes {
+		return ""
+	}
+	return outcomeWords[o]
+}
+
+// MarshalText implements encoding.TextMarshaler by String.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// outcomeWords is never written.
+var outcomeWords = [Outcomes]string{
+	Success: "2xx", Redirect: "3xx", ClientError: "4xx", ServerError: "5xx", ConnectError: "connect_error",
+	Timeout: "timeout", Reset: "reset", BadResponse: "bad_response", ClientGone: "client_gone", LocalRefusal: "local_refusal",
+}

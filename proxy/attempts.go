@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"sluice/analysis"
 	"sluice/upstream"
 )
@@ -123,6 +125,9 @@ func (x *exchange) settle(o analysis.Outcome, at int64) {
 			t.count(x, sent)
 		}
 		x.svc.Finish(&x.choice, x.c.shard, t.start, at, o)
+		if o.Failed() {
+			x.choice.Version.Exemplars.Add(time.Now(), x.out.id, o)
+		}
 	}
 	if t.retrying != nil {
 		t.retrying.Retrying.Add(-1)

@@ -303,9 +303,7 @@ func (x *exchange) look(now int64) error {
 // log adds the last attempt to an access-log line.
 func (t *try) log(e *logEntry) {
 	e.Endpoint = t.addr
-	if t.outcome != 0 {
-		e.Outcome = outcomeName(t.outcome)
-	}
+	e.Outcome = t.outcome.String()
 	if t.headAt != 0 && t.sentAt != 0 {
 		e.Upstream = time.Duration(max(0, t.headAt-t.sentAt))
 	}

@@ -79,15 +79,16 @@ func (l *Live) Arms(service string) []analysis.Arm {
 	for i, v := range s.Versions {
 		state := v.State()
 		arms[i] = analysis.Arm{
-			Service:  service,
-			Version:  v.Name,
-			Stable:   i == d.stable,
-			WeightBP: d.bp[i],
-			Cut:      state == config.Tripped || state == config.Quarantined,
-			Split:    &v.Split,
-			Ruled:    &v.Ruled,
-			Trip:     &v.Trip,
-			Load:     &v.Load,
+			Service:   service,
+			Version:   v.Name,
+			Stable:    i == d.stable,
+			WeightBP:  d.bp[i],
+			Cut:       state == config.Tripped || state == config.Quarantined,
+			Split:     &v.Split,
+			Ruled:     &v.Ruled,
+			Trip:      &v.Trip,
+			Load:      &v.Load,
+			Exemplars: &v.Exemplars,
 		}
 	}
 	return arms

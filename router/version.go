@@ -17,8 +17,9 @@ type Version struct {
 	Split, Ruled  analysis.Recorder // split by chance or sticky hash; sent by rules, and probes
 	Trip          analysis.Trip     // on both
 	Load          analysis.Utilization
-	Active        atomic.Int64 // requests in flight
-	Retrying      atomic.Int64 // retries in flight
+	Exemplars     analysis.Exemplars // the proxy adds the X-Request-Id of first attempts that failed
+	Active        atomic.Int64       // requests in flight
+	Retrying      atomic.Int64       // retries in flight
 	Retries       [analysis.Outcomes]atomic.Uint64
 	Shielded      atomic.Uint64 // failures that stable answered instead
 	ShieldBudget  Budget        // what this version, as stable, takes over from others
