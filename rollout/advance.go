@@ -14,6 +14,7 @@ const (
 	runReload                      // the file changed weights or stable, or the canary left it: text
 	runRestart                     // the process has begun anew with this run
 	runUndone                      // in standby: the new stable breached and the old one is stable again: text
+	runSupersede                   // a newer start takes its place: text
 )
 
 // Verbs of a rollout.
@@ -48,6 +49,8 @@ type runInput struct {
 	verb string // of runVerb
 	by   string // of runVerb
 	text string // a reason
+
+	moved bool // of VerbResume: a person changed the weight meanwhile
 }
 
 // runDo says what is to be done.
@@ -68,15 +71,36 @@ const (
 	runRelease    // the canary is active again and its evidence begins anew
 	runRestage    // evidence for passing begins anew, without a change of weight
 	runTell       // an event: kind, text
-	runEnd        // the run ended: it goes to the history. Hooks of rollback and after_rollout follow, which no state waits for.
+	runEnd        // the run ended: it goes to the history. Hooks of rollback and after_rollout follow, which no state waits for. Once more when a promotion is undone
 )
 
 // runAction is one thing to do, in order.
 type runAction struct {
 	do       runDo
 	task     uint64 // of tasks
+	key      string // of tasks: idempotency; the same for the same question, also after a restart
 	point    string // of runHooks
 	weightBP int
 	kind     string // of runTell: started | stage | approval | paused | resumed | promoted | rollback | aborted | rollout
 	text     string
 }
+
+// advance is a run's whole behaviour: where it stands and what happened give
+// where it stands then and what is to be done, in order. It has no clock and does
+// no I/O; r is left as it was. What a run is not open to changes nothing.
+func advance(r run, in runInput) (run, []runAction) {
+	return r, nil
+}
+
+// begin is the start of a run: the canary is released and without traffic, and
+// the first task is asked for.
+func begin(it itinerary, id, by string, at time.Time) (run, []runAction) {
+	return run{ID: id, By: by, StartedAt: at, Plan: it, Phase: PhaseChecking, Stage: -1, Entered: -1, Last: at}, nil
+}
+
+// allows reports whether verb has a meaning where r stands; the error wraps
+// ErrConflict and says where that is and what is possible.
+func (r *run) allows(verb string) error { return nil }
+
+// status is what the run itself knows of a Status.
+func (r *run) status() Status { return Status{} }

@@ -21,6 +21,9 @@ type itinerary struct {
 	Standby  time.Duration `json:"standby"`
 	Enforce  bool          `json:"enforce"` // a critical finding of preflight stops it
 	MaxDiff  float64       `json:"max_difference,omitempty"`
+
+	Alerts bool                     `json:"alerts,omitempty"` // guard.action alert: a breach only holds back the rise
+	Asks   map[string]time.Duration `json:"asks,omitempty"`   // by point of hooks that are asked again: how often. Never written
 }
 
 // leg is one stage. Of blue_green there is one at weight 0, the preview; of shadow one at
@@ -41,4 +44,10 @@ type leg struct {
 type gate struct {
 	Timeout time.Duration `json:"timeout"`
 	Promote bool          `json:"promote"`
+}
+
+// compile makes of a service's file what a rollout of canary, against stable, is
+// to do.
+func compile(cfg *config.Service, canary, stable string) (itinerary, error) {
+	return itinerary{}, nil
 }
