@@ -20,10 +20,12 @@ var arrows = map[string][]string{
 	"sluice/router":           {"sluice/config", "sluice/analysis", "sluice/upstream"},
 	"sluice/proxy":            {"sluice/router", "sluice/upstream", "sluice/analysis", "sluice/comparison"},
 	"sluice/rollout":          {"sluice/config", "sluice/analysis", "sluice/store", "sluice/history"},
-	"sluice/admin":            {"sluice/config", "sluice/router", "sluice/rollout", "sluice/analysis", "sluice/history", "sluice/comparison"},
+	"sluice/admin":            {"sluice/config", "sluice/router", "sluice/rollout", "sluice/analysis", "sluice/history", "sluice/comparison", "sluice/series"},
 	"sluice/comparison":       {},
 	"sluice/history":          {},
+	"sluice/series":           {"sluice/analysis"},
 	"sluice/store":            {},
+	"sluice/store/storetest":  {"sluice/store"},
 	"sluice/webhook":          {"sluice/config"},
 	"sluice/notify":           {"sluice/config", "sluice/webhook"},
 	"sluice/smoke":            {"sluice/config"},
@@ -36,11 +38,11 @@ var arrows = map[string][]string{
 	"sluice/simulation":       {"sluice/analysis", "sluice/recording", "sluice/internal/peers"},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
 		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend", "sluice/recording", "sluice/simulation",
-		"sluice/store", "sluice/history", "sluice/comparison", "sluice/webhook", "sluice/notify", "sluice/smoke", "sluice/preflight", "sluice/internal/advice"},
+		"sluice/store", "sluice/history", "sluice/series", "sluice/comparison", "sluice/webhook", "sluice/notify", "sluice/smoke", "sluice/preflight", "sluice/internal/advice"},
 }
 
 // Tests may use these besides what their package may import.
-var testArrows = []string{"sluice/internal/backend"}
+var testArrows = []string{"sluice/internal/backend", "sluice/store/storetest"}
 
 type listed struct {
 	ImportPath                         string
