@@ -6,15 +6,15 @@ import "time"
 type runHappening uint8
 
 const (
-	runTick    runHappening = iota // time passed; seen says how things are
-	runDone                        // the task ended: ok and text; a task that was not asked for last is stale
-	runVerb                        // a person's or a program's command
-	runCut                         // the guard condemned the canary, or exposed failures exceed their limit: text
-	runBreach                      // it breached under action pause or alert: text
-	runReload                      // the file changed weights or stable, or the canary left it: text
-	runRestart                     // the process has begun anew with this run
-	runUndone                      // in standby: the new stable breached and the old one is stable again: text
-	runSupersede                   // a newer start takes its place: text
+	runTick      runHappening = iota // time passed; seen says how things are
+	runDone                          // the task ended: ok and text; a task that was not asked for last is stale
+	runVerb                          // a person's or a program's command
+	runCut                           // the guard condemned the canary, or exposed failures exceed their limit: text
+	runBreach                        // it breached under action pause or alert: text
+	runReload                        // the file changed weights or stable, or the canary left it: text
+	runRestart                       // the process has begun anew with this run
+	runUndone                        // in standby: the new stable breached and the old one is stable again: text
+	runSupersede                     // a newer start takes its place: text
 )
 
 // Verbs of a rollout.

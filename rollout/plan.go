@@ -33,21 +33,15 @@ type leg struct {
 	WeightBP    int             `json:"weight_bp"`
 	Duration    time.Duration   `json:"duration"`
 	MinRequests uint64          `json:"min_requests"`
-	Endpoints   int             `json:"endpoints"` // of rolling: ready ones needed to enter and to stay
+	Endpoints   int             `json:"endpoints"` // of rolling: ready ones needed to enter and to stay; fewer lower the weight to the leg that they carry
 	Test        bool            `json:"test"`      // of blue_green: hooks of test traffic and the smoke tests stand around it
 	Lasts       bool            `json:"lasts"`     // of ab_test: passes only by promote
 	Approval    *gate           `json:"approval,omitempty"`
-	Success     config.Criteria `json:"success,omitempty"`
+	Success     config.Criteria `json:"success,omitempty"` // the rollout's, with the stage's own over them
 }
 
 // gate is a person's approval. Timeout 0 waits for ever; Promote says what a timeout means.
 type gate struct {
 	Timeout time.Duration `json:"timeout"`
 	Promote bool          `json:"promote"`
-}
-
-// compile makes of a service's file what a rollout of canary, against stable, is
-// to do.
-func compile(cfg *config.Service, canary, stable string) (itinerary, error) {
-	return itinerary{}, nil
 }
