@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // complete fills in the defaults that depend on other values. It runs between
@@ -30,17 +31,43 @@ func (d *decoder) completeService(s *Service, path string) {
 			s.Versions[0].WeightBP = 10_000
 		}
 	}
-	if s.Rollout == nil {
-		return
+	if s.Rollout != nil {
+		d.completeRollout(s, s.Rollout, path+".rollout")
 	}
-	if s.Rollout.Strategy == "canary" && !d.stands(path+".rollout.stages") {
-		s.Rollout.Preset = "progressive"
-		s.Rollout.Stages, _ = preset("progressive") // a name of ours
+}
+
+func (d *decoder) completeRollout(s *Service, r *Rollout, path string) {
+	if r.Strategy == "canary" && !d.stands(path+".stages") {
+		r.Preset = "progressive"
+		r.Stages, _ = preset("progressive") // a name of ours
 	}
-	for i := range s.Rollout.Stages {
-		if !d.stands(element(path+".rollout.stages", i) + ".name") {
-			s.Rollout.Stages[i].Name = fmt.Sprintf("stage-%d", i+1)
+	for i := range r.Stages {
+		if !d.stands(element(path+".stages", i) + ".name") {
+			r.Stages[i].Name = fmt.Sprintf("stage-%d", i+1)
 		}
+	}
+	switch r.Strategy {
+	case "ab_test":
+		if !d.stands(path + ".approval") {
+			r.Approval = new(Approval) // of two variants neither is better by being newer
+		}
+	case "shadow":
+		if s.Mirror != nil && s.Mirror.To == r.Canary && !d.stands(strings.TrimSuffix(path, ".rollout")+".mirror.compare") {
+			s.Mirror.Compare = true
+		}
+		d.otherwise(path, r, shadowDuration, shadowRequests)
+	case "rolling":
+		d.otherwise(path, r, rollingPause, 0)
+	}
+}
+
+// otherwise sets the time and the requests that a strategy takes where the file says nothing.
+func (d *decoder) otherwise(path string, r *Rollout, duration time.Duration, requests int) {
+	if !d.stands(path + ".duration") {
+		r.Duration = duration
+	}
+	if !d.stands(path + ".min_requests") {
+		r.MinRequests = requests
 	}
 }
 

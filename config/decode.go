@@ -89,6 +89,12 @@ func (d *decoder) tainted() map[string]bool {
 	return all
 }
 
+// wrongOrOpaque reports whether nothing can be said of path's value.
+func (d *decoder) wrongOrOpaque(path string) bool { return d.faulty(path) || d.opaque(path) }
+
+// known reports whether path was written in the file, and its value read.
+func (d *decoder) known(path string) bool { return d.stands(path) && !d.wrongOrOpaque(path) }
+
 // stands reports whether path was written in the file.
 func (d *decoder) stands(path string) bool {
 	_, ok := d.places[path]

@@ -53,39 +53,5 @@ func (c *Config) Inactive() []string {
 			add(element("listeners", i)+".proxy_protocol", "PROXY protocol headers are not read in this release; connections that send them fail")
 		}
 	}
-	for i := range c.Services {
-		s, path := &c.Services[i], element("services", i)
-		if s.Mirror != nil && s.Mirror.Compare {
-			add(path+".mirror.compare", "answers are not compared in this release")
-		}
-		inactiveGuard(&s.Guard, path+".guard", add)
-		if s.Rollout != nil {
-			inactiveRollout(s.Rollout, path+".rollout", add)
-		}
-	}
 	return all
-}
-
-func inactiveGuard(g *Guard, path string, add func(string, string, ...any)) {
-	if g.MaxExposedFailures > 0 {
-		add(path+".max_exposed_failures", "is not enforced in this release")
-	}
-	for i := range g.Metrics {
-		if len(g.Metrics[i].Success) > 0 {
-			add(element(path+".metrics", i)+".success", "stages are not carried out in this release")
-		}
-	}
-}
-
-func inactiveRollout(r *Rollout, path string, add func(string, string, ...any)) {
-	add(path, "strategy %s is not carried out in this release; weights are moved by the API", r.Strategy)
-	if len(r.SmokeTests) > 0 {
-		add(path+".smoke_tests", "are not run in this release")
-	}
-	if len(r.Hooks) > 0 {
-		add(path+".hooks", "are not called in this release")
-	}
-	if len(r.Notify) > 0 {
-		add(path+".notify", "nothing is sent in this release")
-	}
 }

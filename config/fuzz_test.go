@@ -38,7 +38,8 @@ func roundTrip(t *testing.T, c *Config) {
 const full = `
 listeners:
   - {address: ":8443", tls: {cert: a, key: b, client_ca: c, min_version: 1.3}, proxy_protocol: {trusted: [10.0.0.0/8, "fd00::/8"]}}
-admin: {address: "unix:/run/s.sock", public_metrics: false, allowed_hosts: [a.example.com]}
+  - {address: ":8444", preview: shop}
+admin: {address: "unix:/run/s.sock", public_metrics: false, public_url: "https://a.example.com/sluice", allowed_hosts: [a.example.com]}
 state: {dir: /var/lib/sluice}
 drain: {delay: 0, timeout: 1h30m}
 trusted_proxies: [10.1.2.3]
@@ -55,7 +56,7 @@ services:
       - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: ""}, shield: true}
     sticky: {client_ip: true}
     rules: [{name: r, when: {path: {exact: /x}, methods: [PUT]}, to: v2, percent: 0.000001}]
-    mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true}
+    mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true, ignore: [$.id, "$.items[*].at", "$.*[0]"], headers: []}
     timeouts: {connect: 1ms, response: 2s, idle: 3s, whole: 4s, tunnel: 5s}
     retries: {attempts: 3, on: [timeout, "503"], budget: 0}
     limits: {connections_per_version: 1, pending_per_version: 0, max_body: 1}
@@ -65,7 +66,11 @@ services:
     rollout:
       strategy: ab_test
       canary: v2
-      stages: {linear: 7.5, every: 90s}
+      stages: [{weight: 7.5, duration: 90s, success: {error_rate: "< 1%"}}, {name: half, weight: 50, approval: {}}]
+      preview: {headers: {X-Preview: "1"}, cookies: {p: {present: true}}, query: {p: {in: [a, b]}}}
+      approval: {timeout: 1h, then: rollback}
+      windows: [{days: [mon, Friday], from: "9:00", to: "24:00", timezone: Europe/Berlin}, {from: "22:00", to: "06:30"}, {}]
+      preflight: warn
       success: {success_rate: "> 99%", p50_latency: ["< 1s", "<= 2x stable"]}
       max_wait: 1h
       on_failure: pause
@@ -73,12 +78,28 @@ services:
       auto_start: true
       analysis: none
       smoke_tests: [{name: t, endpoint: /x, method: POST, payload: [1], headers: {A: b}, expected_status: 201, expected_response: {a: 1}, capture: {x: "$.a[0].b"}, timeout: 1s}]
-      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, body: "x", timeout: 1s, retries: 2}]
+      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, timeout: 1s, retries: 2}, {name: i, on: during_stage, stages: [half, stage-1], url: "http://h", format: flagger, metadata: {cmd: "hey -z 1m", a: ""}, interval: 1m}, {name: j, on: rollback_failed, url: "http://h", body: {v: "${version} ${label_a}"}}]
+    faults:
+      - {name: slow, version: v2, percent: 25, duration: 5m, delay: 100ms, jitter: 50ms}
+      - {name: gone, version: v2, percent: 0.1, duration: 1h, traffic: all, abort: 503}
+      - {name: cut, version: v1, percent: 100%, duration: 1s, delay: 1s, reset: true}
+      - {name: hole, version: v1, percent: 100, duration: 1s, blackhole: true, reset: false}
 `
 
 func TestRoundTrip(t *testing.T) {
 	roundTrip(t, parsed(t, full))
 	roundTrip(t, parsed(t, one))
+	for _, rollout := range []string{
+		"{strategy: canary, canary: v2, stages: {linear: 7.5, every: 90s}}",
+		"{strategy: blue_green, canary: v2, duration: 1m, min_requests: 7}",
+		"{strategy: blue_green, canary: v2, duration: 0, preflight: off}",
+		"{strategy: rolling, canary: v2}",
+		"{strategy: rolling, canary: v2, duration: 0s, max_unavailable: 0}",
+		"{strategy: shadow, canary: v2, max_difference: 0}\n    mirror: {to: v2}",
+		"{strategy: shadow, canary: v2, max_difference: 0.5%, duration: 1h}\n    mirror: {to: v2, compare: true}",
+	} {
+		roundTrip(t, parsed(t, one+"    rollout: "+rollout+"\n"))
+	}
 	roundTrip(t, parsed(t, one+"    rollout: {strategy: canary, canary: v2, stages: [{weight: 1, approval: {timeout: 1h, then: promote}}, {name: a.b, weight: 2, min_requests: 4, approval: manual}]}\n"))
 }
 

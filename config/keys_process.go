@@ -38,6 +38,7 @@ func listenerKind() kind[Listener] {
 	return mapping(Listener{},
 		needs("address", "host:port or unix:/path; an empty host listens on all addresses.", address(), func(l *Listener) *string { return &l.Address }),
 		has("tls", "Serve TLS. Left out: plain text.", optional(tlsKind()), func(l *Listener) **TLS { return &l.TLS }),
+		has("preview", "A service: what comes in here goes to its rollout's canary, whatever the Host; users do not come in here.", name(), func(l *Listener) *string { return &l.Preview }),
 		has("proxy_protocol", "Who may send PROXY protocol headers.", optional(proxyProtocolKind()), func(l *Listener) **ProxyProtocol { return &l.ProxyProtocol }),
 	)
 }
@@ -114,6 +115,8 @@ func adminKind() kind[Admin] {
 		has("tls", "Serve TLS.", optional(tlsKind()), func(a *Admin) **TLS { return &a.TLS }),
 		has("tokens", "Bearer tokens; none: the address alone protects the API.", unseen(list(tokenKind(), 0), "a list"), func(a *Admin) *[]Token { return &a.Tokens }),
 		has("public_metrics", "Whether /metrics needs no token.", boolean(), func(a *Admin) *bool { return &a.PublicMetrics }),
+		has("public_url", "Where people reach the admin listener, for links in messages. Left out: messages carry none.",
+			text("a URL such as https://sluice.example.com", "", bareURL), func(a *Admin) *string { return &a.PublicURL }),
 		has("allowed_hosts", "Further Host names that may reach the API, besides loopback names and the address itself.", list(host(), 0), func(a *Admin) *[]string { return &a.AllowedHosts }),
 	)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ func serviceKind() kind[Service] {
 		has("health", "Active checks, per endpoint; all of them must pass.", optional(healthKind()), func(s *Service) **Health { return &s.Health }),
 		has("guard", "What cuts a bad version off; always armed.", guardKind(), func(s *Service) *Guard { return &s.Guard }),
 		has("rollout", "How a new version gets its traffic, stage by stage.", optional(rolloutKind()), func(s *Service) **Rollout { return &s.Rollout }),
+		has("faults", "Chaos experiments: what requests to one version suffer for a while, once started by hand.", list(injectionKind(), 0), func(s *Service) *[]Injection { return &s.Faults }),
 		has("headers", "Header policy, applied after ours.", headersKind(), func(s *Service) *Headers { return &s.Headers }),
 	)
 }
@@ -39,8 +41,11 @@ func defaultService() Service {
 
 // conditions are the keys that routes and rules share.
 func conditions[T any](methods func(*T) *[]string, headers, cookies, query func(*T) *map[string]Match) []key[T] {
+	return append([]key[T]{has("methods", "Any of these methods.", list(method(), 1), methods)}, requestConditions(headers, cookies, query)...)
+}
+
+func requestConditions[T any](headers, cookies, query func(*T) *map[string]Match) []key[T] {
 	return []key[T]{
-		has("methods", "Any of these methods.", list(method(), 1), methods),
 		has("headers", "Conditions on request headers.", dict(condition(), headerName), headers),
 		has("cookies", "Conditions on cookies.", dict(condition(), cookieName), cookies),
 		has("query", "Conditions on query parameters.", dict(condition(), anyName), query),
@@ -136,34 +141,46 @@ func whenKind() kind[When] {
 		func(w *When) *map[string]Match { return &w.Headers },
 		func(w *When) *map[string]Match { return &w.Cookies },
 		func(w *When) *map[string]Match { return &w.Query })
-	k := mapping(When{}, append(keys,
-		has("path", "A prefix on segment boundaries, or {exact: …}, {regex: …}.", optional(routePath()), func(w *When) **Path { return &w.Path }))...)
-	k.schema["minProperties"] = 1
-	read := k.read
-	k.read = func(d *decoder, n *node, path string, dst *When) {
-		read(d, n, path, dst)
-		for _, e := range n.entries {
-			if d.faulty(child(path, e.key)) {
-				return
+	return conditional(mapping(When{}, append(keys,
+		has("path", "A prefix on segment boundaries, or {exact: …}, {regex: …}.", optional(routePath()), func(w *When) **Path { return &w.Path }))...),
+		"the rule would take every request", func(w *When) int {
+			if w.Path != nil {
+				return 1
 			}
-		}
-		if n.kind == mapNode && len(dst.Methods)+len(dst.Headers)+len(dst.Cookies)+len(dst.Query) == 0 && dst.Path == nil {
-			d.faultAt(n.line, n.col, path, "there is no condition, the rule would take every request")
-		}
-	}
-	return k
+			return len(w.Methods) + len(w.Headers) + len(w.Cookies) + len(w.Query)
+		})
 }
 
 func mirrorKind() kind[Mirror] {
-	base := Mirror{Percent: 100, Methods: []string{"GET", "HEAD"}, MaxBody: 64 << 10, Timeout: 5 * time.Second}
+	base := Mirror{Percent: 100, Methods: []string{"GET", "HEAD"}, MaxBody: 64 << 10, Timeout: 5 * time.Second, Headers: []string{"Content-Type"}}
 	return mapping(base,
 		needs("to", "The version that gets the copies.", name(), func(m *Mirror) *string { return &m.To }),
 		has("percent", "Share of requests that are copied.", percent(), func(m *Mirror) *float64 { return &m.Percent }),
 		has("methods", "Methods that are copied; naming an unsafe one allows it. Default GET and HEAD.", list(method(), 1), func(m *Mirror) *[]string { return &m.Methods }),
 		has("max_body", "Requests with larger bodies are not copied.", size(0, 16<<20), func(m *Mirror) *int64 { return &m.MaxBody }),
 		has("timeout", "For the copy's whole exchange.", duration(time.Millisecond), func(m *Mirror) *time.Duration { return &m.Timeout }),
-		has("compare", "Compare the copy's answer with stable's.", boolean(), func(m *Mirror) *bool { return &m.Compare }),
+		has("compare", "Compare the copy's answer with stable's; of strategy shadow always.", boolean(), func(m *Mirror) *bool { return &m.Compare }),
+		has("ignore", "Paths into JSON answers that are not compared, such as $.id or $.items[*].at.", list(answerPath(), 0), func(m *Mirror) *[]string { return &m.Ignore }),
+		has("headers", "Answer headers that are compared, besides the status. Default Content-Type.", whole(list(named("a header name", headerName), 0)), func(m *Mirror) *[]string { return &m.Headers }),
 	)
+}
+
+// answerPath is where a JSON answer is not looked at; * stands for any member or element.
+func answerPath() kind[string] {
+	re := regexp.MustCompile(`^\$(\.([A-Za-z0-9_-]+|\*)|\[(\d{1,6}|\*)\])+$`)
+	return text("a path into the answer such as $.id or $.items[*].at", re.String(), matching(re))
+}
+
+// whole is a list that is shown also where it is empty, which its default is not.
+func whole(k kind[[]string]) kind[[]string] {
+	show := k.show
+	k.show = func(v []string) any {
+		if len(v) == 0 {
+			return []any{}
+		}
+		return show(v)
+	}
+	return k
 }
 
 func defaultTimeouts() Timeouts {
@@ -286,7 +303,11 @@ func headerEditKind() kind[HeaderEdit] {
 // headerValues is a mapping of header names to values; those of names that
 // speak of secrets are not shown.
 func headerValues(form func(string) (string, error)) kind[map[string]string] {
-	k := dict(headerValue(), form)
+	return masking(dict(headerValue(), form))
+}
+
+// masking hides the values of names that speak of secrets.
+func masking(k kind[map[string]string]) kind[map[string]string] {
 	show := k.show
 	k.show = func(v map[string]string) any {
 		shown, _ := show(v).(map[string]any)

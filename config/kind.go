@@ -69,7 +69,7 @@ func readKeys[T any](d *decoder, n *node, path string, dst *T, keys []key[T]) {
 			if path == "" && strings.HasPrefix(e.key, "x-") {
 				continue // a home for anchors
 			}
-			d.faultAt(e.line, e.col, at, "unknown key"+didYouMean(e.key, keyNames(keys)))
+			d.faultAt(e.line, e.col, at, "unknown key"+hint(e.key, keyNames(keys)))
 			continue
 		}
 		d.note(e.value, at)
@@ -80,6 +80,14 @@ func readKeys[T any](d *decoder, n *node, path string, dst *T, keys []key[T]) {
 			d.faultAt(n.line, n.col, child(path, k.name), "missing")
 		}
 	}
+}
+
+// hint is what an unknown key may have been meant for, or "".
+func hint(key string, known []string) string {
+	if say := foreignKey(key); say != "" {
+		return "; " + say
+	}
+	return didYouMean(key, known)
 }
 
 func showKeys[T any](v T, keys []key[T]) map[string]any {

@@ -53,6 +53,14 @@ func prometheusKind() kind[Prometheus] {
 }
 
 func prometheusURL(s string) error {
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		return errors.New("it must not hold a user or password; token is for that")
+	}
+	return bareURL(s)
+}
+
+// bareURL is a URL that something is added to.
+func bareURL(s string) error {
 	if err := webhookURL(s); err != nil {
 		return err
 	}
@@ -61,7 +69,7 @@ func prometheusURL(s string) error {
 	case err != nil:
 		return errShape
 	case u.User != nil:
-		return errors.New("it must not hold a user or password; token is for that")
+		return errors.New("it must not hold a user or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("it must not hold a query")
 	}

@@ -112,8 +112,9 @@ type SmokeTest struct {
 
 // Hook is a webhook at a point of a rollout.
 type Hook struct {
-	Name, On, URL, Format string // Format: json (default) | cloudevents | flagger
-	Body                  any    // sent instead of our message; nil: ours. ${name} is filled in at run time
+	Name, On, URL, Format string   // Format: json (default) | cloudevents | flagger
+	Stages                []string // of points of a stage: only at these; empty: at all
+	Body                  any      // sent instead of our message; nil: ours. ${name} is filled in at run time
 	Timeout               time.Duration
 	Retries               int
 	Interval              time.Duration     // between two calls of a hook that is asked again (during_stage, confirm_*, flagger's rollback); default 10s

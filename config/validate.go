@@ -18,6 +18,41 @@ func (d *decoder) validate(c *Config) {
 		d.validateService(&c.Services[i], path)
 	}
 	d.validateRoutes(c.Services)
+	d.validatePreviews(c)
+}
+
+// validatePreviews finds listeners that lead to no canary, and listeners that lead nobody else anywhere.
+func (d *decoder) validatePreviews(c *Config) {
+	ordinary := len(c.Listeners) == 0
+	for i, l := range c.Listeners {
+		path := element("listeners", i) + ".preview"
+		ordinary = ordinary || l.Preview == ""
+		if l.Preview != "" && !d.opaque(path) {
+			d.previewed(c.Services, l.Preview, path)
+		}
+	}
+	if !ordinary {
+		d.fault("listeners", "all of them are previews, want one more that users come in by")
+	}
+}
+
+func (d *decoder) previewed(services []Service, name, path string) {
+	var all []string
+	for i := range services {
+		at := element("services", i)
+		if d.wrongOrOpaque(at + ".name") {
+			return
+		}
+		if services[i].Name != name {
+			all = append(all, services[i].Name)
+			continue
+		}
+		if services[i].Rollout == nil && !d.stands(at+".rollout") {
+			d.fault(path, "service %s has no rollout, so there is no canary to see", quote(name))
+		}
+		return
+	}
+	d.fault(path, "got %s, want one of the services %s%s", quote(name), strings.Join(all[:min(len(all), 10)], ", "), didYouMean(name, all))
 }
 
 // unique notes a fault if name was seen before; empty names have faults of their own.

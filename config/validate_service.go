@@ -15,9 +15,7 @@ func (d *decoder) validateService(s *Service, path string) {
 		d.knownVersion(s, path, path+".stable", s.Stable)
 	}
 	d.validateRules(s, path)
-	if s.Mirror != nil {
-		d.knownVersion(s, path, path+".mirror.to", s.Mirror.To)
-	}
+	d.validateMirror(s, path)
 	if h := s.Health; h != nil && h.Timeout > h.Interval {
 		d.fault(path+".health.timeout", "got %s, want at most the interval of %s", formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
@@ -25,8 +23,22 @@ func (d *decoder) validateService(s *Service, path string) {
 	d.validateEdits(&s.Headers.Response, path+".headers.response")
 	d.validateGuard(&s.Guard, path+".guard")
 	d.validateMetrics(s.Guard.Metrics, path+".guard.metrics")
+	d.validateInjections(s, path)
 	if s.Rollout != nil {
 		d.validateRollout(s, s.Rollout, path)
+	}
+}
+
+func (d *decoder) validateMirror(s *Service, path string) {
+	if s.Mirror == nil {
+		return
+	}
+	path += ".mirror"
+	d.knownVersion(s, strings.TrimSuffix(path, ".mirror"), path+".to", s.Mirror.To)
+	for _, key := range []string{".ignore", ".headers"} {
+		if !s.Mirror.Compare && d.stands(path+key) && !d.wrongOrOpaque(path+".compare") && !d.wrongOrOpaque(path+".to") {
+			d.fault(path+key, "compare is off, so nothing is compared")
+		}
 	}
 }
 
