@@ -81,7 +81,7 @@ func New(o Options) (*Controller, error) {
 }
 
 // load reads what an earlier process left.
-func (c *Controller) load(st *store) {
+func (c *Controller) load(st *documents) {
 	var state savedState
 	if _, err := st.read(stateFile, &state); err != nil {
 		state = savedState{}

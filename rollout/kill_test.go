@@ -72,6 +72,6 @@ func TestKilledSaverLeavesAReadableFile(t *testing.T) {
 				t.Fatalf("round %d: half of two states: %v", round, s.Weights)
 			}
 		}
-		st.close()
+		st.free()
 	}
 }

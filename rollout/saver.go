@@ -17,7 +17,7 @@ const (
 // any number of kicks while it writes make one further write. A disk that
 // hangs stops nothing but those who wait for it.
 type saver struct {
-	store   *store       // nil: nothing is kept
+	store   *documents   // nil: nothing is kept
 	write   func() error // takes a snapshot and writes it; never called concurrently
 	kicked  chan struct{}
 	disk    sync.Mutex // held while writing
@@ -80,15 +80,20 @@ func (s *saver) runs() bool {
 }
 
 // run saves at each kick, and again after a failure, until stop is closed;
-// then a last time.
+// then a last time. Between them it renews the lease.
 func (s *saver) run(stop <-chan struct{}) {
 	defer s.end()
+	renew := time.NewTicker(leaseRenew)
+	defer renew.Stop()
 	var retry <-chan time.Time
 	for {
 		select {
 		case <-stop:
 			s.flush()
 			return
+		case <-renew.C:
+			s.renew()
+			continue
 		case <-s.kicked:
 		case <-retry:
 		}
@@ -97,6 +102,15 @@ func (s *saver) run(stop <-chan struct{}) {
 			retry = time.After(saveRetry)
 		}
 	}
+}
+
+func (s *saver) renew() {
+	if s.store == nil {
+		return
+	}
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	s.store.renew()
 }
 
 // flush writes once and tells those who waited before it began.
@@ -130,6 +144,6 @@ func (s *saver) end() {
 	if s.store != nil {
 		s.disk.Lock()
 		defer s.disk.Unlock()
-		s.store.close()
+		s.store.free()
 	}
 }

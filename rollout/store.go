@@ -1,95 +1,111 @@
 package rollout
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"sluice/store"
 )
 
 const (
 	stateFile     = "state.json"
 	decisionsFile = "decisions.json"
-	lockFile      = "lock"
 	schema        = 1 // of both files; a reader refuses any other
+
+	leaseName  = "controller"
+	leaseTTL   = 15 * time.Second
+	leaseRenew = 5 * time.Second
 )
 
-// errLocked says that another process owns the state directory.
-var errLocked = errors.New("in use by another process")
+// errLocked says that another process owns the state.
+var errLocked = store.ErrHeld
 
-// store is a directory with a few JSON files, each replaced whole: written to a
-// temporary file, synced, renamed, the directory synced. A reader sees the old
-// or the new text, also after kill -9 and a power cut. write is not safe for
-// concurrent use; the saver serialises it.
-type store struct {
-	dir      string
-	lock     *os.File // nil: not locked yet, as the directory could not be used
-	failures atomic.Uint64
+// documents are the JSON texts that the Controller keeps in a store, under a lease: a process
+// that lost it overwrites nothing of the one that has it. The methods are not
+// safe for concurrent use; the saver serialises them.
+type documents struct {
+	store.Store
+	close     func() error              // nil: the store is not ours to close
+	lease     store.Lease               // nil: none yet, as the store could not be used
+	revisions map[string]store.Revision // as last read or written
+	failures  atomic.Uint64
 }
 
-// openStore locks dir, making it if need be. The error wraps errLocked if
-// another process holds it; any other error leaves a store that tries again
+// openStore takes the directory dir, making it if need be. The error wraps errLocked if
+// another process holds it; any other error leaves documents that try again
 // at each write.
-func openStore(dir string) (*store, error) {
-	s := &store{dir: dir}
+func openStore(dir string) (*documents, error) {
+	d := store.NewDir(dir)
+	s := openDocuments(d)
+	s.close = d.Close
 	return s, s.claim()
 }
 
-// claim makes and locks the directory, unless that is done.
-func (s *store) claim() error {
-	if s.lock != nil {
-		return nil
-	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("state directory %s: %w", s.dir, errLocked)
+// openDocuments keeps documents in st.
+func openDocuments(st store.Store) *documents {
+	return &documents{Store: st, revisions: map[string]store.Revision{}}
+}
+
+// claim takes the lease, unless it is held.
+func (s *documents) claim() error {
+	if s.lease != nil {
+		select {
+		case <-s.lease.Lost():
+			s.lease = nil
+		default:
+			return nil
 		}
-		return fmt.Errorf("lock state directory %s: %w", s.dir, err)
 	}
-	s.lock = f
-	return nil
+	l, err := s.Lease(context.Background(), leaseName, leaseTTL)
+	if err == nil {
+		s.lease = l
+	}
+	return err
 }
 
-// close gives the directory free for another process.
-func (s *store) close() {
-	if s.lock != nil {
-		s.lock.Close()
-		s.lock = nil
+// renew holds the lease for longer. One that was lost is taken again by the next write.
+func (s *documents) renew() {
+	if s.lease != nil && errors.Is(s.lease.Renew(context.Background()), store.ErrLost) {
+		s.lease = nil
 	}
 }
 
-// read decodes a file into v. It reports false if there is none. A file that
+// free gives the store free for another process.
+func (s *documents) free() {
+	if s.lease != nil {
+		_ = s.lease.Release(context.Background()) // it would end by itself
+		s.lease = nil
+	}
+	if s.close != nil {
+		_ = s.close() // what is closed is the lock; all that was written is synced
+	}
+}
+
+// read decodes a document into v. It reports false if there is none. One that
 // cannot be understood is renamed to NAME.corrupt-TIME; the error says so.
-func (s *store) read(name string, v any) (found bool, err error) {
-	path := filepath.Join(s.dir, name)
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+func (s *documents) read(name string, v any) (found bool, err error) {
+	raw, revision, err := s.Get(context.Background(), name)
+	if err == nil && revision == "" {
 		return false, nil
 	}
 	if err == nil {
-		err = decode(raw, v)
+		if err = decode(raw, v); err != nil {
+			err = fmt.Errorf("read %s: %w", name, err)
+		}
 	}
 	if err == nil {
+		s.revisions[name] = revision
 		return true, nil
 	}
-	aside := path + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000")
-	if renameErr := os.Rename(path, aside); renameErr != nil {
-		return false, fmt.Errorf("read %s: %w (and it could not be kept aside: %w)", path, err, renameErr)
+	aside := name + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000")
+	if moveErr := s.Move(context.Background(), name, aside, revision); moveErr != nil {
+		return false, fmt.Errorf("%w (and it could not be kept aside: %w)", err, moveErr)
 	}
-	return false, fmt.Errorf("read %s, kept aside as %s: %w", path, filepath.Base(aside), err)
+	return false, fmt.Errorf("%w (kept aside as %s)", err, aside)
 }
 
 func decode(raw []byte, v any) error {
@@ -105,8 +121,8 @@ func decode(raw []byte, v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// write replaces a file. It counts failures.
-func (s *store) write(name string, v any) error {
+// write replaces a document. It counts failures.
+func (s *documents) write(name string, v any) error {
 	err := s.claim()
 	if err == nil {
 		err = s.replace(name, v)
@@ -117,35 +133,24 @@ func (s *store) write(name string, v any) error {
 	return err
 }
 
-func (s *store) replace(name string, v any) error {
+// replace takes the newest text for granted only as long as the lease is ours: what somebody
+// put there without it (by hand, or by a write of ours of which we saw the error only) is overwritten.
+func (s *documents) replace(name string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	path := filepath.Join(s.dir, name)
-	tmp := path + ".tmp" // one writer only: the directory is locked
-	if err := writeSynced(tmp, raw); err != nil {
-		return err
+	ctx := context.Background()
+	for range 3 {
+		var revision store.Revision
+		if revision, err = s.lease.CompareAndSwap(ctx, name, raw, s.revisions[name]); err == nil {
+			s.revisions[name] = revision
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		_, s.revisions[name], _ = s.Get(ctx, name) // one that can't be read has a revision as well
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	d, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
-}
-
-func writeSynced(path string, raw []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return err
 }

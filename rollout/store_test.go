@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"sluice/config"
+	"sluice/store"
 )
 
 func TestStateDirectoryBelongsToOne(t *testing.T) {
@@ -61,4 +64,68 @@ func TestDecisionsAreBounded(t *testing.T) {
 	if n := len(ds.list); n > decisionsInAll {
 		t.Errorf("%d kept in all, want %d", n, decisionsInAll)
 	}
+}
+
+func TestOwnerOverwritesWhatOthersWrote(t *testing.T) {
+	dir := t.TempDir()
+	st, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.free()
+	write := func(what string) {
+		t.Helper()
+		if err := st.write(stateFile, savedState{Schema: schema, Services: map[string]savedService{what: {Stable: "v1"}}}); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		other := openDocuments(store.NewDir(dir)) // reading needs no lease
+		var state savedState
+		if found, err := other.read(stateFile, &state); !found || err != nil || state.Services[what].Stable != "v1" {
+			t.Fatalf("%s: found %v, error %v: %+v", what, found, err, state)
+		}
+	}
+	write("first")
+	if err := os.WriteFile(filepath.Join(dir, stateFile), []byte("by hand"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write("over a text by hand")
+	if err := os.Remove(filepath.Join(dir, stateFile)); err != nil {
+		t.Fatal(err)
+	}
+	write("after a removal")
+	if err := st.lease.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	write("after the lease was lost")
+	if st.failures.Load() != 0 {
+		t.Errorf("%d failures were counted", st.failures.Load())
+	}
+}
+
+func TestWithoutTheLeaseNothingIsWritten(t *testing.T) {
+	d := store.NewDir(t.TempDir())
+	defer d.Close()
+	first, second := openDocuments(d), openDocuments(d)
+	if err := first.claim(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.write(stateFile, savedState{Schema: schema}); !errors.Is(err, errLocked) || second.failures.Load() != 1 {
+		t.Errorf("got error %v and %d failures, want %v and 1", err, second.failures.Load(), errLocked)
+	}
+	first.free()
+	if err := second.write(stateFile, savedState{Schema: schema}); err != nil {
+		t.Errorf("after the first let go: %v", err)
+	}
+}
+
+func TestLeaseIsRenewedWhileRunning(t *testing.T) {
+	running(t, Options{StateDir: t.TempDir()}, []config.Service{shop(9000, 1000)}, func(b *bench) {
+		settle()
+		before := b.saver.store.lease
+		time.Sleep(10 * leaseTTL) // of the bubble
+		settle()
+		if now := b.saver.store.lease; now == nil || now.Token() != before.Token() {
+			t.Errorf("the lease %v became %v", before, now)
+		}
+	})
 }
