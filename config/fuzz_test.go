@@ -56,7 +56,7 @@ services:
       - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: ""}, shield: true}
     sticky: {client_ip: true}
     rules: [{name: r, when: {path: {exact: /x}, methods: [PUT]}, to: v2, percent: 0.000001}]
-    mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true, ignore: [$.id, "$.items[*].at", "$.*[0]"], headers: []}
+    mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true, ignore: [$.id, "$.items[*].at", "$.*[0]", "$..at", "$['a b']"], headers: []}
     timeouts: {connect: 1ms, response: 2s, idle: 3s, whole: 4s, tunnel: 5s}
     retries: {attempts: 3, on: [timeout, "503"], budget: 0}
     limits: {connections_per_version: 1, pending_per_version: 0, max_body: 1}

@@ -165,10 +165,16 @@ func mirrorKind() kind[Mirror] {
 	)
 }
 
-// answerPath is where a JSON answer is not looked at; * stands for any member or element.
+// answerPath is where a JSON answer is not looked at, in the notation of JSONPath (RFC 9535) as package
+// comparison reads it: .name, ..name at any depth, [0], [*] and ['name'].
 func answerPath() kind[string] {
-	re := regexp.MustCompile(`^\$(\.([A-Za-z0-9_-]+|\*)|\[(\d{1,6}|\*)\])+$`)
-	return text("a path into the answer such as $.id or $.items[*].at", re.String(), matching(re))
+	re := regexp.MustCompile(`^\$(\.\.?([A-Za-z0-9_-]|[^\x00-\x7F])+|\.\.?\*|(\.\.)?\[(0|[1-9]\d{0,8}|\*|'([^'\\]|\\.)*'|"([^"\\]|\\.)*")\])+$`)
+	return text("a path into the answer such as $.id, $.items[*].at or $..updated_at", re.String(), func(s string) error {
+		if strings.Count(s, "..") > 3 {
+			return errors.New("it must not look at any depth more than three times")
+		}
+		return matching(re)(s)
+	})
 }
 
 // whole is a list that is shown also where it is empty, which its default is not.

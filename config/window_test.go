@@ -37,7 +37,7 @@ func TestRolloutValues(t *testing.T) {
 		{"body", r.Hooks[2].Body, map[string]any{"v": "${version} ${label_a}"}},
 		{"slow", s.Faults[0], Injection{"slow", "v2", 25, 5 * time.Minute, "preview", 100 * time.Millisecond, 50 * time.Millisecond, 0, false, false}},
 		{"gone", s.Faults[1], Injection{"gone", "v2", 0.1, time.Hour, "all", 0, 0, 503, false, false}},
-		{"ignored", s.Mirror.Ignore, []string{"$.id", "$.items[*].at", "$.*[0]"}},
+		{"ignored", s.Mirror.Ignore, []string{"$.id", "$.items[*].at", "$.*[0]", "$..at", "$['a b']"}},
 		{"compared headers", len(s.Mirror.Headers), 0},
 		{"preview listener", parsed(t, full).Listeners[1].Preview, "shop"},
 		{"public url", parsed(t, full).Admin.PublicURL, "https://a.example.com/sluice"},
