@@ -106,7 +106,10 @@ func compileMirror(m *config.Mirror, s *Service) (*Mirror, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("mirror: to %q, which is not among the versions", m.To)
 	}
-	out := &Mirror{Version: s.Versions[i], Share: m.Percent / 100, MaxBody: m.MaxBody, Timeout: m.Timeout}
+	out := &Mirror{
+		Version: s.Versions[i], Share: m.Percent / 100, MaxBody: m.MaxBody, Timeout: m.Timeout,
+		Compare: m.Compare, Ignore: m.Ignore, Headers: m.Headers,
+	}
 	for _, method := range m.Methods {
 		out.Methods = append(out.Methods, strings.ToUpper(method))
 	}

@@ -137,4 +137,7 @@ type Mirror struct {
 	Methods []string // upper case
 	MaxBody int64    // bytes
 	Timeout time.Duration
+	Compare bool     // the copy's answer with stable's
+	Ignore  []string // paths into JSON answers that are not compared
+	Headers []string // of answers, compared besides the status
 }
