@@ -97,6 +97,10 @@ func (b *builder) service(sc *config.Service, entry config.Weights, fresh bool) 
 	if s.rules, err = compileRules(sc, s.names()); err != nil {
 		return nil, err
 	}
+	if s.preview, err = compilePreview(sc, s.names()); err != nil {
+		return nil, err
+	}
+	s.direct = &Route{Service: s}
 	if err := s.inherit(sc, prev, entry, fresh); err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

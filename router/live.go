@@ -21,6 +21,7 @@ type Live struct {
 	table atomic.Pointer[Table]
 	mu    sync.Mutex // writers of table and splits
 	cuts  chan analysis.Cut
+	chaos injections
 }
 
 // NewLive starts with an empty table.

@@ -19,6 +19,9 @@ const probePatience = 3 * time.Second
 // followed by one Finish with the same choice, shard and start. Neither locks
 // or allocates.
 func (s *Service) Start(c *Choice, shard uint32, start int64) {
+	if c.exempt {
+		return
+	}
 	c.recorder().Start(shard, start)
 	if s.shielded && c.Index == s.Stable() {
 		c.Version.ShieldBudget.Count(start)
@@ -28,6 +31,9 @@ func (s *Service) Start(c *Choice, shard uint32, start int64) {
 // Finish counts its end. A failure is put to the trip, which may cut the
 // version here: the next Pick does not choose it any more.
 func (s *Service) Finish(c *Choice, shard uint32, start, end int64, o analysis.Outcome) {
+	if c.exempt {
+		return
+	}
 	rec := c.recorder()
 	rec.Record(shard, start, end, o)
 	if o.Failed() {

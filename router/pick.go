@@ -18,6 +18,7 @@ const (
 	ByRule
 	ByFallback // the version chosen may not be used
 	ByProbe    // a tripped version is tried again
+	ByPreview  // a tester's request, sent to the candidate
 )
 
 func (w Why) String() string {
@@ -30,6 +31,8 @@ func (w Why) String() string {
 		return "fallback"
 	case ByProbe:
 		return "probe"
+	case ByPreview:
+		return "preview"
 	}
 	return "weight"
 }
@@ -44,10 +47,11 @@ type Choice struct {
 	NewKey  [22]byte // sticky key to set as a cookie, if SetKey
 	SetKey  bool
 
-	user  uint64    // hash of the sticky key; 0: none
-	ruled bool      // a rule sent the request, whoever answers it
-	trial *standing // of a probe: the standing that it was let through by
-	began int64     // of a probe: its place in trial
+	user   uint64    // hash of the sticky key; 0: none
+	ruled  bool      // a rule sent the request, whoever answers it; or it is a preview
+	exempt bool      // not judged
+	trial  *standing // of a probe: the standing that it was let through by
+	began  int64     // of a probe: its place in trial
 }
 
 // mintTries bounds the search for a key that is not on a draining version.
@@ -74,8 +78,11 @@ func (s *Service) Pick(r *Request, c *Choice) {
 		c.user = xxhash.Sum64(key)
 	}
 	i, why := s.choose(r, d, key)
-	s.settle(r, d, c, i, why, why == BySticky && s.Policy.Sticky.Cookie != "")
+	s.settle(r, d, c, i, why, s.keeps(why))
 }
+
+// keeps reports whether a version chosen so keeps its user although it is draining.
+func (s *Service) keeps(why Why) bool { return why == BySticky && s.Policy.Sticky.Cookie != "" }
 
 // choose follows rules, key and weights, whatever the versions' states.
 func (s *Service) choose(r *Request, d *division, key []byte) (int, Why) {
@@ -121,17 +128,23 @@ func (s *Service) settle(r *Request, d *division, c *Choice, i int, why Why, kep
 	c.ruled = why == ByRule
 	st := s.Versions[i].standing.Load()
 	switch {
-	case st == nil || st.state == config.Draining && kept:
-		if !s.Pools[i].Usable() {
-			i, why = s.instead(d, i, why)
-		}
-	case st.probing && st.admits(r) && s.Pools[i].Usable() && st.takeProbe(c, s.Policy.probeLease()):
+	case st == nil && s.Pools[i].Usable():
+	case st != nil && st.probing && st.admits(r) && s.Pools[i].Usable() && st.takeProbe(c, s.Policy.probeLease()):
 		why = ByProbe
 	default:
-		i, why = s.instead(d, i, why)
+		i, why = s.standIn(d, i, why, kept)
 	}
 	c.Version, c.Pool, c.Index, c.Why = s.Versions[i], s.Pools[i], i, why
 	c.Shield = why == ByProbe || s.Shield[i] && i != d.stable
+}
+
+// standIn is version i, or who answers for it.
+func (s *Service) standIn(d *division, i int, why Why, kept bool) (int, Why) {
+	st := s.Versions[i].standing.Load()
+	if (st == nil || st.state == config.Draining && kept) && s.Pools[i].Usable() {
+		return i, why
+	}
+	return s.instead(d, i, why)
 }
 
 // instead is who answers for i, which may not be used. It is i again if nobody else can.

@@ -16,7 +16,10 @@ const fullBP = 10000
 // Split is the living share of a service's versions: a pointer of its own, so
 // that a cut or a shift touches one service and waits for no reload. It is read
 // without locks and changed through Live.
-type Split struct{ now atomic.Pointer[division] }
+type Split struct {
+	now       atomic.Pointer[division]
+	candidate atomic.Pointer[string] // what previews show; nil: what the file says
+}
 
 // Weights is the split in force, for display; States is nil. The caller may keep and change it.
 func (s *Split) Weights() config.Weights {

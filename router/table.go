@@ -70,7 +70,9 @@ type Service struct {
 	Policy   Policy
 
 	rules    []rule
-	shielded bool // any of Shield
+	preview  preview
+	direct   *Route // of preview listeners
+	shielded bool   // any of Shield
 	cuts     chan analysis.Cut
 	takeOver takeOver
 }

@@ -22,11 +22,13 @@ type Version struct {
 	Retrying      atomic.Int64       // retries in flight
 	Retries       [analysis.Outcomes]atomic.Uint64
 	Shielded      atomic.Uint64 // failures that stable answered instead
+	Injected      atomic.Uint64 // requests and copies with an injected fault; they stand in no recorder
 	ShieldBudget  Budget        // what this version, as stable, takes over from others
 
-	standing atomic.Pointer[standing] // nil: Active
-	tripOff  atomic.Bool
-	seed     xxhash.Digest // has seen service and name
+	standing  atomic.Pointer[standing]  // nil: Active
+	injection atomic.Pointer[injection] // nil: none
+	tripOff   atomic.Bool
+	seed      xxhash.Digest // has seen service and name
 }
 
 // standing is a state with what belongs to it. A change puts a new one in
