@@ -12,7 +12,7 @@ import (
 func smokeTestKind() kind[SmokeTest] {
 	base := SmokeTest{Method: "GET", ExpectedStatus: 200, Timeout: 5 * time.Second}
 	return mapping(base,
-		needs("name", "The test's name, unique.", name(), func(s *SmokeTest) *string { return &s.Name }),
+		needs("name", "The test's name, unique.", title(), func(s *SmokeTest) *string { return &s.Name }),
 		needs("endpoint", "Path to ask for; ${name} is a value captured before.", requestTarget(), func(s *SmokeTest) *string { return &s.Endpoint }),
 		has("method", "Request method.", method(), func(s *SmokeTest) *string { return &s.Method }),
 		has("payload", "JSON body; ${name} is a value captured before.", anything(), func(s *SmokeTest) *any { return &s.Payload }),
@@ -22,6 +22,20 @@ func smokeTestKind() kind[SmokeTest] {
 		has("capture", "Values of the answer for later tests: name: $.path.", dict(capturePath(), captureName), func(s *SmokeTest) *map[string]string { return &s.Capture }),
 		has("timeout", "For one test.", duration(time.Millisecond), func(s *SmokeTest) *time.Duration { return &s.Timeout }),
 	)
+}
+
+// title is a name that only people read: it may hold spaces.
+func title() kind[string] {
+	k := nonEmpty("a name in one line")
+	read := k.read
+	k.read = func(d *decoder, n *node, path string, dst *string) {
+		if n.kind == scalarNode && (len(n.text) > 128 || n.text != strings.TrimSpace(n.text)) {
+			d.faultAt(n.line, n.col, path, "want at most 128 bytes, without spaces around them")
+			return
+		}
+		read(d, n, path, dst)
+	}
+	return k
 }
 
 func captureName(s string) (string, error) {
