@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // runHappening says what an input of a run tells.
 type runHappening uint8
@@ -85,22 +89,104 @@ type runAction struct {
 	text     string
 }
 
+// move is one call of advance: the run that it changes and what it asks for.
+type move struct {
+	run
+	at   time.Time
+	todo []runAction
+}
+
 // advance is a run's whole behaviour: where it stands and what happened give
 // where it stands then and what is to be done, in order. It has no clock and does
-// no I/O; r is left as it was. What a run is not open to changes nothing.
+// no I/O; r is left as it was. What a run is not open to changes nothing. Time is
+// counted from tick to tick, so that a clock that jumps or a process that
+// slept neither passes a stage nor times one out; only windows know the hour.
 func advance(r run, in runInput) (run, []runAction) {
-	return r, nil
+	if r.ID == "" {
+		return r, nil
+	}
+	m := &move{run: r.clone(), at: in.at}
+	switch {
+	case in.what == runVerb:
+		if r.allows(in.verb) != nil {
+			return r, nil
+		}
+		m.verb(in)
+	case r.Phase.Ended():
+		m.after(in)
+	case in.what == runTick:
+		m.tick(in.seen, m.elapse(in.at))
+	case in.what == runDone:
+		if in.task == 0 || in.task != r.Task {
+			return r, nil
+		}
+		m.done(in.ok, in.text)
+	default:
+		m.strike(in)
+	}
+	m.Phase = m.phase()
+	return m.run, m.todo
 }
 
-// begin is the start of a run: the canary is released and without traffic, and
+// begin is the start of a run: the canary is without traffic and released, and
 // the first task is asked for.
 func begin(it itinerary, id, by string, at time.Time) (run, []runAction) {
-	return run{ID: id, By: by, StartedAt: at, Plan: it, Phase: PhaseChecking, Stage: -1, Entered: -1, Last: at}, nil
+	m := &move{at: at, run: run{
+		ID: id, By: by, Plan: it, StartedAt: at, Last: at, Stage: -1, Entered: -1,
+		Phase: PhaseChecking, Stages: make([]progress, len(it.Stages)),
+	}}
+	for i := range m.Stages {
+		m.Stages[i].State = stagePending
+	}
+	m.lower(0)
+	m.put(runAction{do: runRelease})
+	m.tell("started", fmt.Sprintf("%s begins to take %s into service, beside %s, as %s", by, it.Canary, it.From, it.Strategy))
+	m.arrive(atConfirmRollout)
+	m.Phase = m.phase()
+	return m.run, m.todo
 }
 
-// allows reports whether verb has a meaning where r stands; the error wraps
-// ErrConflict and says where that is and what is possible.
-func (r *run) allows(verb string) error { return nil }
+// strike is what needs no answer of the run: it may come at any moment.
+func (m *move) strike(in runInput) {
+	switch in.what {
+	case runCut:
+		m.end(PhaseRolledBack, reasonOr(in.text, m.Plan.Canary+" was condemned"))
+	case runBreach:
+		m.breach(reasonOr(in.text, m.Plan.Canary+" breached"))
+	case runReload:
+		m.end(PhaseAborted, reasonOr(in.text, "the file changed"))
+	case runSupersede:
+		m.end(PhaseSuperseded, reasonOr(in.text, "a newer start took its place"))
+	case runRestart:
+		m.Last = in.at
+		if m.Task != 0 {
+			m.put(m.task())
+		}
+	}
+}
 
-// status is what the run itself knows of a Status.
-func (r *run) status() Status { return Status{} }
+func (m *move) put(a runAction) { m.todo = append(m.todo, a) }
+
+func (m *move) tell(kind, text string) { m.put(runAction{do: runTell, kind: kind, text: text}) }
+
+// tellOnce tells why the run waits, once in a stage.
+func (m *move) tellOnce(about, text string) {
+	if m.told(about) {
+		return
+	}
+	m.Told = append(slices.Clip(m.Told), about)
+	m.tell("rollout", text)
+}
+
+// lower brings the canary's weight down to at most weightBP.
+func (m *move) lower(weightBP int) {
+	m.WeightBP = min(m.WeightBP, weightBP)
+	m.put(runAction{do: runLower, weightBP: m.WeightBP})
+}
+
+func reasonOr(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

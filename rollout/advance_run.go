@@ -1,8 +1,8 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -38,13 +38,14 @@ type run struct {
 	Counted time.Duration `json:"counted,omitempty"` // at the gate
 	Waited  time.Duration `json:"waited,omitempty"`  // without progress in this stage, of max_wait
 	Retry   time.Duration `json:"retry,omitempty"`   // left until the station's task is asked again
-	Hold    time.Duration `json:"hold,omitempty"`    // left of a breach under action alert
+	Hold    time.Duration `json:"hold,omitempty"`    // left in which a breach under action alert is recent
 	Standby time.Duration `json:"standby,omitempty"` // left, once promoted
 
-	Open     bool     `json:"open,omitempty"`     // a window was open at the last tick
 	Cut      bool     `json:"cut,omitempty"`      // the canary was cut at the last tick
 	Paused   bool     `json:"paused,omitempty"`   // no rise until resume
 	Failed   bool     `json:"failed,omitempty"`   // paused by a failure: resume begins the station, or its stage, anew
+	Stopped  bool     `json:"stopped,omitempty"`  // a task was broken off: the next one asks the same question
+	Moved    bool     `json:"moved,omitempty"`    // a person changed the weight: the next stage sets it even if it is the same
 	Approved bool     `json:"approved,omitempty"` // the gate ahead is passed
 	Full     bool     `json:"full,omitempty"`     // on the way to the promotion without hooks, windows and gates
 	Undone   bool     `json:"undone,omitempty"`   // after the promotion
@@ -58,6 +59,7 @@ type progress struct {
 	Requests  uint64        `json:"requests,omitempty"`
 	EnteredAt time.Time     `json:"entered_at,omitzero"`
 	LeftAt    time.Time     `json:"left_at,omitzero"`
+	Asked     bool          `json:"asked,omitempty"` // hooks of during_stage have passed at least once
 }
 
 // station is a place on a run's way. At most of them a run has one task.
@@ -83,6 +85,16 @@ const (
 	atEnd              station = "end"
 )
 
+// States of a stage.
+const (
+	stagePending  = "pending"
+	stageEntering = "entering"
+	stageRunning  = "running"
+	stagePassed   = "passed"
+	stageFailed   = "failed"
+	stageSkipped  = "skipped"
+)
+
 // clone copies what advance may change.
 func (r *run) clone() run {
 	c := *r
@@ -96,16 +108,102 @@ func (r *run) live() bool { return r.ID != "" && !r.Phase.Ended() }
 // inStandby reports whether the stable from before is kept warm.
 func (r *run) inStandby() bool { return r.Phase == PhasePromoted && r.Standby > 0 }
 
-// key is the idempotency key of the outstanding task: the same after a restart
-// and after a pause, another for every new question.
-func (r *run) key() string {
-	return r.ID + "/" + string(r.Station) + "/" + r.stageName() + "/" + strconv.FormatUint(r.Question, 10)
+// inStage reports whether a stage is being entered or run.
+func (r *run) inStage() bool { return r.Stage >= 0 && r.Stage < len(r.Plan.Stages) }
+
+// promoting reports whether all stages are behind.
+func (r *run) promoting() bool { return r.Stage >= len(r.Plan.Stages) && r.Stage >= 0 }
+
+// leg is the present stage's; of the promotion the last one's, as it goes on until then.
+func (r *run) leg() leg {
+	if i := min(r.Stage, len(r.Plan.Stages)-1); i >= 0 {
+		return r.Plan.Stages[i]
+	}
+	return leg{}
+}
+
+// gateAhead is what must be approved before the stage, or the promotion; nil: nothing.
+func (r *run) gateAhead() *gate {
+	switch {
+	case r.promoting():
+		return r.Plan.Approval
+	case r.inStage():
+		return r.Plan.Stages[r.Stage].Approval
+	}
+	return nil
+}
+
+// gateName is what signed links and Status call the gate ahead.
+func (r *run) gateName() string {
+	if r.promoting() {
+		return "promotion"
+	}
+	return "stage:" + r.stageName()
 }
 
 // stageName is the present stage's; "" before the first and at the promotion.
 func (r *run) stageName() string {
-	if r.Stage < 0 || r.Stage >= len(r.Plan.Stages) {
+	if !r.inStage() {
 		return ""
 	}
 	return r.Plan.Stages[r.Stage].Name
+}
+
+// told reports whether a wait of this stage was told.
+func (r *run) told(about string) bool { return slices.Contains(r.Told, about) }
+
+// where names the present place in a sentence.
+func (r *run) where() string {
+	switch {
+	case r.promoting():
+		return "the promotion"
+	case r.inStage():
+		return "stage " + r.stageName()
+	}
+	return "the start"
+}
+
+// maxWait bounds what is neither progress nor a person's or the calendar's time.
+func (r *run) maxWait() time.Duration {
+	if r.Plan.MaxWait <= 0 {
+		return 2 * time.Hour
+	}
+	return r.Plan.MaxWait
+}
+
+// check reports a run that advance can't have made: one that was damaged on disk.
+func (r *run) check() error {
+	n := len(r.Plan.Stages)
+	switch {
+	case r.ID == "":
+		return nil
+	case len(r.Stages) != n:
+		return fmt.Errorf("rollout %s: %d stages of %d", r.ID, len(r.Stages), n)
+	case r.Stage < -1 || r.Stage > n || r.Entered < -1 || r.Entered >= n:
+		return fmt.Errorf("rollout %s: no stage %d of %d", r.ID, r.Stage, n)
+	case r.WeightBP < 0 || r.WeightBP > wholeBP || r.RiseBP < 0 || r.RiseBP > wholeBP:
+		return fmt.Errorf("rollout %s: no weight %d", r.ID, max(r.WeightBP, r.RiseBP))
+	case !slices.Contains(stations(), r.Station):
+		return fmt.Errorf("rollout %s: no place %q", r.ID, r.Station)
+	case !r.inStage() && slices.Contains(stageStations(), r.Station):
+		return fmt.Errorf("rollout %s: no place %q outside of a stage", r.ID, r.Station)
+	case !r.Phase.Ended() && !slices.Contains([]Phase{PhaseChecking, PhaseRunning, PhaseWaiting, PhasePaused}, r.Phase):
+		return fmt.Errorf("rollout %s: no phase %q", r.ID, r.Phase)
+	}
+	for i, l := range r.Plan.Stages {
+		if l.WeightBP < 0 || l.WeightBP > wholeBP {
+			return fmt.Errorf("rollout %s: stage %d has weight %d", r.ID, i, l.WeightBP)
+		}
+	}
+	return nil
+}
+
+func stations() []station {
+	return []station{atConfirmRollout, atPreflight, atSmoke, atBeforeRollout, atEntry, atApproval, atBeforeStage, atBeforeTest,
+		atTest, atAfterTest, atShift, atStage, atConfirmStage, atAfterStage, atConfirmPromotion, atPromotion, atEnd}
+}
+
+// stageStations are those that belong to a stage alone.
+func stageStations() []station {
+	return []station{atBeforeStage, atBeforeTest, atTest, atAfterTest, atShift, atStage, atConfirmStage, atAfterStage}
 }
