@@ -203,6 +203,9 @@ func (x *exchange) leave() { x.choice.Version.Active.Add(-1) }
 // finished would look like one that hangs, and endpoints would seem busy.
 func (x *exchange) conclude() {
 	x.sendCopy()
+	if x.pair != nil {
+		x.unpair(compareNotStable)
+	}
 	x.settle(analysis.LocalRefusal, x.now)
 	if x.try.conn != nil || x.try.endpoint != nil {
 		x.try.drop()

@@ -49,6 +49,7 @@ type exchange struct {
 	refused *refusal
 	tries   int
 	copied  *mirrorCopy // for the mirror; nil: none, or sent
+	pair    *pair       // stable's answer is compared with the copy's; nil: no, or it has been handed over
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -215,6 +216,9 @@ func (x *exchange) copyTo(mirror *router.Mirror) {
 		m.skip(mirror, x.svc.Name, "body_too_large")
 	default:
 		x.copied = m.take(mirror, x.svc.Name, x.message, x.small)
+		if x.copied != nil && mirror.Compare {
+			x.compareTo(mirror)
+		}
 	}
 }
 

@@ -39,6 +39,8 @@ type mirrors struct {
 	tally  mirrorTally
 	held   mirrorTally // places, by mirror
 
+	comparer *comparer
+
 	queue    chan *mirrorCopy // room for all that may be in flight
 	grow     chan struct{}    // fewer workers than copies
 	inFlight atomic.Int64     // copies queued or being sent
@@ -55,6 +57,9 @@ type mirrorCopy struct {
 	service string
 	message []byte // head with the mark, and body
 	held    *atomic.Uint64
+	pair    *pair       // the answer is compared; nil: thrown away
+	side    int         // of pair
+	also    *mirrorCopy // goes with it; nil: none
 }
 
 // newMirrors starts nothing. A nil logger discards.
@@ -69,11 +74,12 @@ func newMirrors(limits mirrorLimits, logger *slog.Logger) *mirrors {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &mirrors{
-		limits: limits,
-		logger: logger,
-		queue:  make(chan *mirrorCopy, limits.MaxInFlight),
-		grow:   make(chan struct{}, 1),
-		copies: sync.Pool{New: func() any { return new(mirrorCopy) }},
+		limits:   limits,
+		logger:   logger,
+		comparer: newComparer(compareLimits{}, logger),
+		queue:    make(chan *mirrorCopy, limits.MaxInFlight),
+		grow:     make(chan struct{}, 1),
+		copies:   sync.Pool{New: func() any { return new(mirrorCopy) }},
 	}
 }
 
@@ -131,9 +137,13 @@ func (m *mirrors) take(rt *router.Mirror, service string, head, body []byte) *mi
 	return c
 }
 
-// put hands a copy over to be sent. It never blocks.
+// put hands a copy over to be sent, and what goes with it. It never blocks.
 func (m *mirrors) put(c *mirrorCopy) {
+	also := c.also
 	m.queue <- c // room for MaxInFlight: never waits
+	if also != nil {
+		m.queue <- also
+	}
 	notify(m.grow)
 }
 
@@ -169,10 +179,11 @@ func (m *mirrors) count(rt *router.Mirror, service, result string) {
 // counts are the copies so far, by result.
 func (m *mirrors) counts() []MirrorCount { return m.tally.counts() }
 
-// Run sends copies until ctx ends. Those in flight are then broken off. It returns nil.
+// Run sends copies, and compares answers, until ctx ends. Those in flight are then broken off. It returns nil.
 func (m *mirrors) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
+	workers.Go(func() { m.comparer.run(ctx) })
 	for started := 0; ; {
 		// A worker for each copy, so that none waits behind a target that hangs.
 		for ; started < min(int(m.inFlight.Load()), m.limits.MaxInFlight); started++ {
@@ -205,7 +216,7 @@ const mirrorCopyKeeps = 128 << 10
 
 func (m *mirrors) done(c *mirrorCopy) {
 	held, size := c.held, int64(len(c.message))
-	c.to, c.held = nil, nil
+	c.to, c.held, c.pair, c.also = nil, nil, nil, nil
 	if cap(c.message) > mirrorCopyKeeps {
 		c.message = nil
 	}

@@ -22,7 +22,7 @@ type mirrorWorker struct {
 	body    body
 }
 
-// send sends one copy, reads the answer and throws it away.
+// send sends one copy and reads the answer, which is thrown away or left to be compared.
 func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) {
 	timeout := c.to.Timeout
 	if timeout <= 0 {
@@ -33,6 +33,7 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 	e, err := c.to.Pool.Pick(nil)
 	if err != nil {
 		w.mirrors.report(c, "", err)
+		c.unsent()
 		return mirrorFailed
 	}
 	status, stale, err := w.attempt(ctx, c, e, false)
@@ -42,12 +43,15 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 	switch {
 	case err == nil:
 		e.Done(status >= 500)
+		c.answered()
 		return mirrorSent
 	case run.Err() != nil:
 		e.Abandon()
+		c.lost(compareStopping)
 		return mirrorDroppedStopping
 	case errors.Is(err, upstream.ErrOverLimit) || isExhausted(err):
 		e.Abandon()
+		c.unsent()
 	default:
 		// What the endpoint does to a copy it would do to a request: its own health
 		// may count it. The version's record does not.
@@ -55,8 +59,10 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 	}
 	w.mirrors.report(c, e.Addr(), err)
 	if ctx.Err() != nil {
+		c.failed("timeout")
 		return mirrorTimedOut
 	}
+	c.failed("no whole answer")
 	return mirrorFailed
 }
 
@@ -91,12 +97,13 @@ func (w *mirrorWorker) exchange(c *mirrorCopy, conn *upstream.Conn) (status int,
 	if _, err := conn.Reader.Peek(1); err != nil {
 		return 0, false, false, err
 	}
-	status, whole, err = w.read(conn.Reader, string(c.method()) == "HEAD")
+	status, whole, err = w.read(c, conn.Reader)
 	return status, whole, true, err
 }
 
 // read reads interim answers and the final one, up to mirrorAnswerBytes of its body.
-func (w *mirrorWorker) read(br *bufio.Reader, isHead bool) (status int, whole bool, err error) {
+func (w *mirrorWorker) read(c *mirrorCopy, br *bufio.Reader) (status int, whole bool, err error) {
+	isHead := string(c.method()) == "HEAD"
 	w.src = source{br: br} // no phases: what ends the copy's time discards the connection
 	for range maxInterim + 1 {
 		head, err := w.src.headEnd()
@@ -111,7 +118,8 @@ func (w *mirrorWorker) read(br *bufio.Reader, isHead bool) (status int, whole bo
 		}
 		w.src.skip(len(head))
 		if !w.head.interim() {
-			whole, err := w.discard(w.head.framing(isHead), w.head.contentLength)
+			c.keepHead(&w.head)
+			whole, err := w.consume(c, w.head.framing(isHead), w.head.contentLength)
 			return w.head.status, whole && w.head.reusable(), err
 		}
 	}
@@ -121,16 +129,18 @@ func (w *mirrorWorker) read(br *bufio.Reader, isHead bool) (status int, whole bo
 // errInterim says that a target sends 1xx answers without end.
 var errInterim = errors.New("too many interim answers")
 
-// discard reads a body up to mirrorAnswerBytes and reports whether it ended
+// consume reads a body up to mirrorAnswerBytes and reports whether it ended
 // there, and not with the connection.
-func (w *mirrorWorker) discard(kind framing, length int64) (whole bool, err error) {
+func (w *mirrorWorker) consume(c *mirrorCopy, kind framing, length int64) (whole bool, err error) {
 	w.body.start(&w.src, kind, length)
 	for w.body.total <= mirrorAnswerBytes {
-		if _, err := w.body.next(); err == io.EOF {
+		p, err := w.body.next()
+		if err == io.EOF {
 			return kind != closeBody, nil
 		} else if err != nil {
 			return false, err
 		}
+		c.keepBody(p)
 	}
 	return false, nil
 }

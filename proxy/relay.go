@@ -19,12 +19,18 @@ func (x *exchange) relay() bool {
 	f := x.ans.framing(x.h.isHead())
 	d := &x.deliver
 	x.describe(f)
+	if x.pair != nil {
+		x.keepHead()
+	}
 	x.begun, x.status = true, x.ans.status
 	x.wbuf = appendAnswer(x.wbuf[:0], &x.ans, d)
 	reusable := x.ans.reusable() && f != closeBody
 	t.src.skip(t.headLen)
 	x.answer.start(&t.src, f, x.ans.contentLength)
 	whole, gone := x.pump()
+	if x.pair != nil {
+		x.keepEnd(whole)
+	}
 	x.closeAttempt(whole, gone, reusable)
 	switch {
 	case !whole:
@@ -107,6 +113,9 @@ func (x *exchange) idleLimit() int64 {
 // emit passes a piece of the body on, or keeps it for the next write.
 func (x *exchange) emit(p []byte) error {
 	x.bytes += int64(len(p))
+	if x.pair != nil {
+		x.keepBody(p)
+	}
 	if len(x.wbuf)+len(p) > writeBuffer {
 		if err := x.flush(); err != nil {
 			return err

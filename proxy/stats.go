@@ -8,11 +8,13 @@ type Stats struct {
 	Refused      map[string]uint64 // requests and connections refused before routing, by reason
 	Unrouted     uint64            // no route
 	Mirrors      []MirrorCount
-	LogDropped   uint64 // access-log lines
-	Tunnels      int64  // open now
-	BrokenBodies uint64 // answers cut short after they had been counted as good: longer than a second
-	Panics       uint64 // recovered; each closed its connection
-	AcceptErrors uint64 // transient failures to accept
+	Comparisons  []MirrorCount // requests whose answers were to be compared, by result: equal, different, noise_equal, dropped_…, skipped_…
+	Differences  []MirrorCount // comparisons with a difference of a kind, as Result: status, header, missing, …
+	LogDropped   uint64        // access-log lines
+	Tunnels      int64         // open now
+	BrokenBodies uint64        // answers cut short after they had been counted as good: longer than a second
+	Panics       uint64        // recovered; each closed its connection
+	AcceptErrors uint64        // transient failures to accept
 }
 
 // MirrorCount counts copies by result: sent, failed, dropped, skipped, …
@@ -58,6 +60,8 @@ func (s *Server) Stats() Stats {
 		Refused:      make(map[string]uint64),
 		Unrouted:     s.counts.unrouted.Load(),
 		Mirrors:      s.mirrors.counts(),
+		Comparisons:  s.mirrors.comparer.results.counts(),
+		Differences:  s.mirrors.comparer.kinds.counts(),
 		LogDropped:   s.log.Dropped(),
 		Tunnels:      s.counts.tunnels.Load(),
 		BrokenBodies: s.counts.broken.Load(),
