@@ -11,6 +11,9 @@ func (s *Service) ReadsLoad() bool {
 		for i := range s.Rollout.Stages {
 			all = append(all, s.Rollout.Stages[i].Success)
 		}
+		for i := range s.Rollout.Stages {
+			all = append(all, s.Rollout.Stages[i].Success)
+		}
 	}
 	for _, c := range all {
 		if len(c["cpu_utilization"]) > 0 || len(c["memory_utilization"]) > 0 {
