@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +14,9 @@ import (
 )
 
 // quick is a client whose pauses are short.
-func quick() *Client { return &Client{Version: "1.2.3", Pause: time.Millisecond, Longest: 20 * time.Millisecond} }
+func quick() *Client {
+	return &Client{Version: "1.2.3", Pause: time.Millisecond, Longest: 20 * time.Millisecond}
+}
 
 // serve answers with handle until the test ends, and counts the requests.
 func serve(t *testing.T, handle http.HandlerFunc) (*httptest.Server, *atomic.Int64) {
@@ -315,120 +316,5 @@ func TestOwnDial(t *testing.T) {
 	}}
 	if r := c.Send(t.Context(), Request{URL: "http://127.0.0.2/hook"}); !r.OK {
 		t.Errorf("got %+v", r)
-	}
-}
-
-func TestPause(t *testing.T) {
-	c := &Client{Pause: time.Second, Longest: 10 * time.Second}
-	for _, tt := range []struct {
-		made        int
-		asked, most time.Duration
-	}{{1, 0, time.Second}, {2, 0, 2 * time.Second}, {4, 0, 8 * time.Second}, {5, 0, 10 * time.Second}, {20, 0, 10 * time.Second}} {
-		var largest time.Duration
-		for range 2000 {
-			d := c.pause(tt.made, tt.asked)
-			if d < 0 || d > tt.most {
-				t.Fatalf("after %d: got %v, want at most %v", tt.made, d, tt.most)
-			}
-			largest = max(largest, d)
-		}
-		if largest < tt.most*9/10 {
-			t.Errorf("after %d: got at most %v, want the whole range up to %v", tt.made, largest, tt.most)
-		}
-	}
-	if d := c.pause(1, 7*time.Second); d != 7*time.Second {
-		t.Errorf("Retry-After: got %v, want 7s", d)
-	}
-	if d := c.pause(1, time.Hour); d != 10*time.Second {
-		t.Errorf("Retry-After beyond the bound: got %v, want 10s", d)
-	}
-	if d := new(Client).pause(100, 0); d > defaultLongest {
-		t.Errorf("zero client: got %v", d)
-	}
-}
-
-func TestRetryAfterIsKept(t *testing.T) {
-	var calls atomic.Int64
-	s, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if calls.Add(1) == 1 {
-			w.Header().Set("Retry-After", "1")
-			w.WriteHeader(429)
-		}
-	})
-	c := &Client{Pause: time.Nanosecond, Longest: 2 * time.Second}
-	r := c.Send(t.Context(), Request{URL: s.URL, Retries: 1})
-	if !r.OK || r.Attempts != 2 || r.Took < time.Second {
-		t.Errorf("got %+v, want a pause of a second", r)
-	}
-}
-
-func TestRetryAfterForms(t *testing.T) {
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for in, want := range map[string]time.Duration{
-		"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "1.5": 0, "soon": 0, "99999999999": 0,
-		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat): 0,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {in}}, now); got != want {
-			t.Errorf("%q: got %v, want %v", in, got, want)
-		}
-	}
-}
-
-func TestVerify(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	body := []byte(`{"a":1}`)
-	stamp := strconv.FormatInt(now.Unix(), 10)
-	good := Sign("key", stamp, body)
-	for _, tt := range []struct {
-		name, secret, stamp, signature, body string
-		at                                   time.Time
-		want                                 string // "": genuine
-	}{
-		{"genuine", "key", stamp, good, string(body), now, ""},
-		{"nearly old", "key", stamp, good, string(body), now.Add(5 * time.Minute), ""},
-		{"old", "key", stamp, good, string(body), now.Add(5*time.Minute + time.Second), "old"},
-		{"from the future", "key", stamp, good, string(body), now.Add(-6 * time.Minute), "old"},
-		{"another body", "key", stamp, good, `{"a":2}`, now, "does not belong"},
-		{"another secret", "yek", stamp, good, string(body), now, "does not belong"},
-		{"another time", "key", "1800000001", good, string(body), now, "does not belong"},
-		{"no secret", "", stamp, good, string(body), now, "no secret"},
-		{"no time", "key", "", good, string(body), now, "want Sluice-Timestamp"},
-		{"no signature", "key", stamp, "", string(body), now, "want Sluice-Timestamp and Sluice-Signature"},
-		{"odd time", "key", "now", good, string(body), now, "seconds since 1970"},
-		{"no prefix", "key", stamp, strings.TrimPrefix(good, "sha256="), string(body), now, "64 hex digits"},
-		{"short", "key", stamp, good[:20], string(body), now, "64 hex digits"},
-		{"no hex", "key", stamp, "sha256=" + strings.Repeat("x", 64), string(body), now, "64 hex digits"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			h := http.Header{"Sluice-Timestamp": {tt.stamp}, "Sluice-Signature": {tt.signature}}
-			err := Verify(tt.secret, h, []byte(tt.body), tt.at, 0)
-			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
-	}
-}
-
-// Computed apart, with: printf '1800000000.{"a":1}' | openssl dgst -sha256 -hmac key
-func TestSignIsHMAC(t *testing.T) {
-	const want = "sha256=7330c9cf7d886970cbebbbb5494c04d2aeff06a990adb7d7a75abfeb0159d291"
-	if got := Sign("key", "1800000000", []byte(`{"a":1}`)); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for _, tt := range []struct {
-		in   string
-		most int
-		want string
-	}{
-		{"", 5, ""}, {"  a \n\t b  ", 0, "a b"}, {"abc", 3, "abc"}, {"abcd", 3, "abc…"}, {"ab cd", 3, "ab…"},
-		{"a\x00b\x1bc", 0, "abc"}, {"a\u202eb\u200bc", 0, "abc"}, {"\xff", 0, "?"}, {"äöü", 2, "äö…"},
-	} {
-		if got := Printable(tt.in, tt.most); got != tt.want {
-			t.Errorf("%q, %d: got %q, want %q", tt.in, tt.most, got, tt.want)
-		}
 	}
 }
