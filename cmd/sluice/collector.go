@@ -12,6 +12,8 @@ type proxyCollector struct {
 	proxy       *proxy.Server
 	connections *prometheus.Desc
 	mirrors     *prometheus.Desc
+	comparisons *prometheus.Desc
+	differences *prometheus.Desc
 	refused     *prometheus.Desc
 	unrouted    *prometheus.Desc
 	dropped     *prometheus.Desc
@@ -33,6 +35,8 @@ func collectors(p *proxy.Server) []prometheus.Collector {
 		proxy:       p,
 		connections: desc("sluice_connections", "Client connections open now.", "listener"),
 		mirrors:     desc("sluice_mirror_requests_total", "Mirrored copies by result.", "service", "version", "result"),
+		comparisons: desc("sluice_mirror_comparisons_total", "Mirrored requests whose answers were to be compared with stable's, by result.", "service", "version", "result"),
+		differences: desc("sluice_mirror_differences_total", "Compared answers that differ from stable's, by kind of difference, noise included.", "service", "version", "kind"),
 		refused:     desc("sluice_refused_requests_total", "Requests refused before routing, by reason.", "reason"),
 		unrouted:    desc("sluice_unrouted_requests_total", "Requests that no route matched."),
 		dropped:     desc("sluice_access_log_dropped_total", "Access-log lines dropped because the writer was behind."),
@@ -42,7 +46,7 @@ func collectors(p *proxy.Server) []prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (c *proxyCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.mirrors, c.refused, c.unrouted, c.dropped, c.tunnels} {
+	for _, d := range []*prometheus.Desc{c.connections, c.mirrors, c.comparisons, c.differences, c.refused, c.unrouted, c.dropped, c.tunnels} {
 		out <- d
 	}
 }
@@ -58,6 +62,12 @@ func (c *proxyCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, m := range stats.Mirrors {
 		send(c.mirrors, prometheus.CounterValue, float64(m.Count), m.Service, m.Version, m.Result)
+	}
+	for _, m := range stats.Comparisons {
+		send(c.comparisons, prometheus.CounterValue, float64(m.Count), m.Service, m.Version, m.Result)
+	}
+	for _, m := range stats.Differences {
+		send(c.differences, prometheus.CounterValue, float64(m.Count), m.Service, m.Version, m.Result)
 	}
 	for reason, n := range stats.Refused {
 		send(c.refused, prometheus.CounterValue, float64(n), reason)
