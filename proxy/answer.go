@@ -18,6 +18,7 @@ type delivery struct {
 	cookie    string // name of the sticky cookie to set; "": none
 	cookieKey *[22]byte
 	secure    bool // the client came by TLS
+	injected  string
 }
 
 // deliveryFraming is how a body framed so by the upstream goes to a client of
@@ -56,6 +57,7 @@ func appendAnswer(dst []byte, a *answerHead, d *delivery) []byte {
 	if d.cookie != "" {
 		dst = appendCookie(dst, d)
 	}
+	dst = appendInjected(dst, d.injected)
 	return append(dst, "\r\n"...)
 }
 

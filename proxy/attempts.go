@@ -18,6 +18,9 @@ func (x *exchange) attempts() bool {
 	x.try.service, x.try.number = x.svc, 1
 	x.enter()
 	defer x.conclude()
+	if done, keep := x.suffer(); done {
+		return keep
+	}
 	var avoid *upstream.Endpoint
 	mayShield := x.choice.Shield
 	for fresh := false; ; {
@@ -125,7 +128,7 @@ func (x *exchange) settle(o analysis.Outcome, at int64) {
 			t.count(x, sent)
 		}
 		x.svc.Finish(&x.choice, x.c.shard, t.start, at, o)
-		if o.Failed() {
+		if o.Failed() && x.injected == "" {
 			x.choice.Version.Exemplars.Add(time.Now(), x.out.id, o)
 		}
 	}

@@ -15,41 +15,44 @@ import (
 // that an idle connection holds none of them and a request allocates nothing.
 // It belongs to its connection's goroutine, but for what upload says.
 type exchange struct {
-	c       *clientConn
-	st      *Settings
-	now     int64 // the clock as last read
-	began   int64 // when the head was there
-	h       head
-	headBuf []byte
-	pathBuf []byte
-	idBuf   [32]byte
-	req     router.Request
-	client  netip.Addr
-	route   *router.Route
-	svc     *router.Service
-	choice  router.Choice
-	out     outbound
-	message []byte  // the head as upstreams get it, and after it the body if whole
-	headLen int     // of message
-	body    body    // the client's, as far as it has not been gathered
-	small   []byte  // what has been gathered of it
-	whole   bool    // small is all of it, or there is none
-	expects bool    // the client waits for 100 (Continue)
-	up      *upload // nil: the body is whole
-	try     try
-	wait    *dialContext // nil: none is kept
-	ans     answerHead
-	deliver delivery
-	answer  body
-	wbuf    []byte // to the client
-	begun   bool   // something of a final answer went out
-	record  logEntry
-	bytes   int64 // of the answer's body sent to the client
-	status  int   // sent to the client
-	refused *refusal
-	tries   int
-	copied  *mirrorCopy // for the mirror; nil: none, or sent
-	pair    *pair       // stable's answer is compared with the copy's; nil: no, or it has been handed over
+	c        *clientConn
+	st       *Settings
+	now      int64 // the clock as last read
+	began    int64 // when the head was there
+	h        head
+	headBuf  []byte
+	pathBuf  []byte
+	idBuf    [32]byte
+	req      router.Request
+	client   netip.Addr
+	route    *router.Route
+	svc      *router.Service
+	choice   router.Choice
+	out      outbound
+	message  []byte  // the head as upstreams get it, and after it the body if whole
+	headLen  int     // of message
+	body     body    // the client's, as far as it has not been gathered
+	small    []byte  // what has been gathered of it
+	whole    bool    // small is all of it, or there is none
+	expects  bool    // the client waits for 100 (Continue)
+	up       *upload // nil: the body is whole
+	try      try
+	wait     *dialContext // nil: none is kept
+	ans      answerHead
+	deliver  delivery
+	answer   body
+	wbuf     []byte // to the client
+	begun    bool   // something of a final answer went out
+	record   logEntry
+	bytes    int64 // of the answer's body sent to the client
+	status   int   // sent to the client
+	refused  *refusal
+	tries    int
+	copied   *mirrorCopy // for the mirror; nil: none, or sent
+	preview  bool        // for the service's candidate
+	injected string      // what an injection did to it; "": nothing
+	lingers  bool        // the client's connection ends, with something unread
+	pair     *pair       // stable's answer is compared with the copy's; nil: no, or it has been handed over
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -79,6 +82,9 @@ func kept(b []byte) []byte {
 func (x *exchange) run() bool {
 	keep := x.serve()
 	x.logLine()
+	if x.lingers {
+		x.c.linger()
+	}
 	return keep
 }
 
@@ -97,7 +103,9 @@ func (x *exchange) serve() bool {
 	if err := x.gather(mirror); err != nil {
 		return x.refuse(err)
 	}
-	x.choose()
+	if !x.choose() {
+		return x.answerLocal(answerNoPreview)
+	}
 	x.compose(mirror)
 	return x.attempts()
 }
@@ -146,7 +154,7 @@ func (x *exchange) match() error {
 	x.req.Method, x.req.Host, x.req.Query = x.h.method, x.h.host, x.h.query
 	x.req.Fields, x.req.ClientIP, x.req.Rand = x.h.fields, x.client, rand.Uint64()
 	x.req.Replayable = x.h.idempotent() && !x.h.hasBody()
-	x.route = table.Match(&x.req)
+	x.route = x.lead(table)
 	if !clean && (x.route == nil || !x.route.AllowRawPath) {
 		return refuseRawPath
 	}
@@ -160,22 +168,37 @@ func (x *exchange) match() error {
 	return nil
 }
 
-// mirrored returns the service's mirror if this request is to be copied.
+// lead finds the route, and whether the request is a preview: by its listener, or
+// by what the service's rollout says.
+func (x *exchange) lead(table *router.Table) *router.Route {
+	if service := x.c.socket.preview.Load(); service != nil {
+		x.preview = true
+		return table.Preview(*service, &x.req)
+	}
+	rt := table.Match(&x.req)
+	x.preview = rt != nil && rt.Service.Previews(&x.req)
+	return rt
+}
+
+// mirrored returns the service's mirror if this request is to be copied. A
+// preview is not: the candidate has it already.
 func (x *exchange) mirrored() *router.Mirror {
 	m := x.svc.Policy.Mirror
-	if m == nil || !x.c.server.mirrors.wants(m, x.h.method, x.req.Rand) {
+	if m == nil || x.preview || !x.c.server.mirrors.wants(m, x.h.method, x.req.Rand) {
 		return nil
 	}
 	return m
 }
 
-func (x *exchange) choose() {
+// choose reports false for a preview whose candidate takes no requests.
+func (x *exchange) choose() bool {
 	x.req.Replayable = x.h.idempotent() && x.whole
-	x.svc.Pick(&x.req, &x.choice)
-	if x.req.Replayable {
-		return
+	if x.preview {
+		return x.svc.PickCandidate(&x.req, &x.choice)
 	}
-	x.choice.Shield = false
+	x.svc.Pick(&x.req, &x.choice)
+	x.choice.Shield = x.choice.Shield && x.req.Replayable
+	return true
 }
 
 // compose serialises the request and makes the mirror's copy, before the
@@ -255,9 +278,7 @@ func (x *exchange) answerLocal(a localAnswer) bool {
 		return false
 	}
 	x.bytes += int64(n)
-	if !keep && (x.refused != nil || !x.drained()) {
-		x.c.linger()
-	}
+	x.lingers = !keep && (x.refused != nil || !x.drained())
 	return keep
 }
 
@@ -287,6 +308,9 @@ func (x *exchange) logLine() {
 		e.Service, e.Version, e.Why = x.svc.Name, x.choice.Version.Name, x.choice.Why.String()
 	}
 	x.try.log(e)
+	if x.injected != "" {
+		e.Outcome = "injected"
+	}
 	l.write(e)
 }
 

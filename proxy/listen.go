@@ -15,11 +15,12 @@ import (
 )
 
 // Listener is one socket to serve. Address is host:port or unix:/path and
-// identifies it: sockets whose address stays are not touched, their TLS
+// identifies it: sockets whose address stays are not touched, their other
 // settings are replaced.
 type Listener struct {
 	Address string
 	TLS     *tls.Config // nil: plain text; built by Certificates
+	Preview string      // a service: all requests go to its candidate; "": an ordinary listener
 }
 
 // socket is an open listener. It is what fasthttp accepts from.
@@ -28,6 +29,7 @@ type socket struct {
 	server  *Server
 	address string // as configured
 	tls     atomic.Pointer[tls.Config]
+	preview atomic.Pointer[string] // nil: ordinary
 	conns   atomic.Int64
 	closed  chan struct{}
 	once    sync.Once
@@ -52,6 +54,10 @@ func (s *Server) Listen(listeners []Listener) error {
 	}
 	for i, l := range listeners {
 		next[i].tls.Store(l.TLS)
+		next[i].preview.Store(nil)
+		if l.Preview != "" {
+			next[i].preview.Store(&l.Preview)
+		}
 		delete(old, l.Address)
 	}
 	s.sockets = next

@@ -14,20 +14,24 @@ type localAnswer struct {
 	status     int
 	errorType  string // Proxy-Status error; "" sends no error parameter
 	retryAfter bool   // Retry-After: 1
+	injected   string // what was injected; "": nothing, the answer is meant
+	detail     string // a sentence more in the body; it needs no escaping in JSON
 }
 
 // Answers of the proxy itself; never written.
 var (
-	answerNoRoute     = localAnswer{404, "destination_not_found", false}
-	answerNoEndpoint  = localAnswer{503, "destination_unavailable", true}
-	answerOverLimit   = localAnswer{503, "connection_limit_reached", true}
-	answerExhausted   = localAnswer{503, "proxy_internal_error", true}
-	answerRefused     = localAnswer{502, "connection_refused", false}
-	answerConnTimeout = localAnswer{504, "connection_timeout", false}
-	answerTerminated  = localAnswer{502, "connection_terminated", false}
-	answerBadResponse = localAnswer{502, "http_protocol_error", false}
-	answerTimeout     = localAnswer{504, "http_response_timeout", false}
-	answerStopping    = localAnswer{503, "destination_unavailable", true}
+	answerNoRoute     = localAnswer{status: 404, errorType: "destination_not_found"}
+	answerNoEndpoint  = localAnswer{status: 503, errorType: "destination_unavailable", retryAfter: true}
+	answerOverLimit   = localAnswer{status: 503, errorType: "connection_limit_reached", retryAfter: true}
+	answerExhausted   = localAnswer{status: 503, errorType: "proxy_internal_error", retryAfter: true}
+	answerRefused     = localAnswer{status: 502, errorType: "connection_refused"}
+	answerConnTimeout = localAnswer{status: 504, errorType: "connection_timeout"}
+	answerTerminated  = localAnswer{status: 502, errorType: "connection_terminated"}
+	answerBadResponse = localAnswer{status: 502, errorType: "http_protocol_error"}
+	answerTimeout     = localAnswer{status: 504, errorType: "http_response_timeout"}
+	answerNoPreview   = localAnswer{status: 503, errorType: "destination_unavailable", retryAfter: true,
+		detail: "This is a preview, and the version that it shows takes no requests now."}
+	answerStopping = localAnswer{status: 503, errorType: "destination_unavailable", retryAfter: true}
 )
 
 // forRefusal is the answer to a request that was refused.
@@ -51,8 +55,13 @@ func appendLocal(dst []byte, a localAnswer, h *head, keep bool) (out []byte, bod
 	dst = append(append(dst, reason...), "\r\nDate: "...)
 	dst = append(fasthttp.AppendHTTPDate(dst, time.Now()), "\r\n"...)
 	if a.errorType != "" {
-		dst = append(append(append(dst, "Proxy-Status: sluice; error="...), a.errorType...), "\r\n"...)
+		dst = append(append(dst, "Proxy-Status: sluice; error="...), a.errorType...)
+		if a.injected != "" {
+			dst = append(dst, `; details="injected fault"`...)
+		}
+		dst = append(dst, "\r\n"...)
 	}
+	dst = appendInjected(dst, a.injected)
 	if a.retryAfter {
 		dst = append(dst, "Retry-After: 1\r\n"...)
 	}
@@ -61,7 +70,7 @@ func appendLocal(dst []byte, a localAnswer, h *head, keep bool) (out []byte, bod
 	} else if h.minor == 0 {
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
-	mime, text := localBody(a.status, reason, prefersJSON(h.value(kindAccept)))
+	mime, text := localBody(a, reason, prefersJSON(h.value(kindAccept)))
 	dst = append(append(append(dst, "Cache-Control: no-store\r\nContent-Type: "...), mime...), "\r\nContent-Length: "...)
 	dst = append(strconv.AppendInt(dst, int64(len(text)), 10), "\r\n\r\n"...)
 	if h.isHead() {
@@ -70,12 +79,18 @@ func appendLocal(dst []byte, a localAnswer, h *head, keep bool) (out []byte, bod
 	return append(dst, text...), len(text)
 }
 
-func localBody(status int, reason string, asJSON bool) (mime, text string) {
-	code := strconv.Itoa(status)
+func localBody(a localAnswer, reason string, asJSON bool) (mime, text string) {
+	code, detail := strconv.Itoa(a.status), a.detail
 	if asJSON {
-		return "application/problem+json", `{"title":"` + reason + `","status":` + code + "}\n"
+		if detail != "" {
+			detail = `,"detail":"` + detail + `"`
+		}
+		return "application/problem+json", `{"title":"` + reason + `","status":` + code + detail + "}\n"
 	}
-	return "text/plain; charset=utf-8", code + " " + reason + "\n"
+	if detail != "" {
+		detail += "\n"
+	}
+	return "text/plain; charset=utf-8", code + " " + reason + "\n" + detail
 }
 
 // prefersJSON reports whether an Accept value names JSON before plain text or HTML.

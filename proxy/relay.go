@@ -32,13 +32,11 @@ func (x *exchange) relay() bool {
 		x.keepEnd(whole)
 	}
 	x.closeAttempt(whole, gone, reusable)
-	switch {
-	case !whole:
+	if !whole {
 		x.c.sever()
 		return false
-	case !d.keep && !x.drained():
-		x.c.linger()
 	}
+	x.lingers = !d.keep && !x.drained()
 	return d.keep
 }
 
@@ -52,7 +50,7 @@ func (x *exchange) describe(f framing) {
 	d.framing = deliveryFraming(f, x.h.minor)
 	d.isHead, d.minor = x.h.isHead(), x.h.minor
 	d.via, d.edit = x.st.Via, &x.svc.Policy.Response
-	d.secure = x.c.peer.tls
+	d.secure, d.injected = x.c.peer.tls, x.injected
 	if x.choice.SetKey && x.svc.Policy.Sticky.Cookie != "" {
 		d.cookie, d.cookieKey = x.svc.Policy.Sticky.Cookie, &x.choice.NewKey
 	}

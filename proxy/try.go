@@ -55,7 +55,7 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	if !fresh {
 		e, err := x.choice.Pool.Pick(avoid)
 		if err != nil {
-			t.fail(analysis.LocalRefusal, answerNoEndpoint)
+			t.fail(analysis.LocalRefusal, x.noEndpoint())
 			return
 		}
 		t.endpoint, t.addr = e, e.Addr()
@@ -81,6 +81,13 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	}
 }
 
+func (x *exchange) noEndpoint() localAnswer {
+	if x.preview {
+		return answerNoPreview
+	}
+	return answerNoEndpoint
+}
+
 func (t *try) fail(o analysis.Outcome, a localAnswer) { t.outcome, t.local = o, a }
 
 func (x *exchange) connFailed(err error) {
@@ -93,7 +100,7 @@ func (x *exchange) connFailed(err error) {
 	case errors.Is(err, upstream.ErrOverLimit):
 		t.fail(analysis.LocalRefusal, answerOverLimit)
 	case errors.Is(err, upstream.ErrNoEndpoint):
-		t.fail(analysis.LocalRefusal, answerNoEndpoint)
+		t.fail(analysis.LocalRefusal, x.noEndpoint())
 	case isExhausted(err):
 		t.fail(analysis.LocalRefusal, answerExhausted)
 	case errors.Is(err, context.DeadlineExceeded) || isNet && timeout.Timeout():

@@ -30,7 +30,7 @@ func (s *certificateSet) build(cfg *config.Config) (map[string]listenerCertifica
 	next := map[string]listenerCertificates{}
 	var listeners []proxy.Listener
 	for i, l := range cfg.Listeners {
-		out := proxy.Listener{Address: l.Address}
+		out := proxy.Listener{Address: l.Address, Preview: l.Preview}
 		if l.TLS != nil {
 			held, ok := s.byAddr[l.Address]
 			if !ok || !sameTLS(held.settings, *l.TLS) {
