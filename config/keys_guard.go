@@ -5,7 +5,7 @@ import "time"
 // The tables of a service's guard.
 
 func defaultGuard() Guard {
-	return Guard{Trip: Trip{Cooldown: 5 * time.Second}, Breach: defaultBreach(), Action: "quarantine", Mode: "evidence", Effect: 0.001}
+	return Guard{Trip: Trip{Cooldown: 5 * time.Second}, Breach: defaultBreach(), Action: "quarantine", Mode: "evidence", Effect: 0.001, WarmUp: 30 * time.Second}
 }
 
 func guardKind() kind[Guard] {
@@ -19,6 +19,7 @@ func guardKind() kind[Guard] {
 		has("max_exposed_failures", "Failed answers seen by users beyond what stable would have given, per rollout; 0 is off.", integer(0, 1_000_000_000), func(g *Guard) *int { return &g.MaxExposedFailures }),
 		has("min_effect", "Smallest difference of error rates that matters.", share(), func(g *Guard) *float64 { return &g.Effect }),
 		has("strict", "Take the ratio to stable as the bound itself, not as the point of indifference.", boolean(), func(g *Guard) *bool { return &g.Strict }),
+		has("warm_up", "How long a version's first traffic may be up to 4x slower; 0s excuses nothing.", duration(0), func(g *Guard) *time.Duration { return &g.WarmUp }),
 		has("metrics", "Figures from outside, such as Prometheus, and the conditions on them.", list(metricKind(), 0), func(g *Guard) *[]Metric { return &g.Metrics }),
 	)
 }
