@@ -22,6 +22,7 @@ type facts struct {
 // caller saves after all of them.
 func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 	w := s.version(a.version)
+	from := s.live.Stable
 	c.effect(s, w, a)
 	if a.do == doForget {
 		if w != nil {
@@ -30,7 +31,13 @@ func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 		return
 	}
 	if d, ok := decide(s, in, a, f); ok {
-		c.decided.add(d)
+		if a.condemns() {
+			d.Evidence["captured"] = c.capture(s, a.version, from)
+		}
+		id := c.decided.add(d)
+		if s.canary() == a.version {
+			s.course.Decisions = append(s.course.Decisions, id)
+		}
 	}
 	if reason := rollbackReason(a, f); reason != "" {
 		c.rollbacks[RollbackKey{Service: s.name, Version: a.version, Reason: reason}]++
@@ -57,6 +64,11 @@ func (c *Controller) effect(s *service, w *watched, a action) {
 		}
 	case doUndo, doQuarantine:
 		c.setState(s, a)
+	case doSwitchBack:
+		next := s.allTo(a.to)
+		next.By, next.Reason = "guard", a.version+" breached while "+a.to+" stood by"
+		c.force(s, next) // first: stable is not cut, it is no more
+		c.setState(s, a)
 	case doProbe:
 		c.traffic.Probe(s.name, a.version)
 	}
@@ -79,6 +91,15 @@ func (c *Controller) setState(s *service, a action) {
 	}
 }
 
+// condemns reports whether a takes a version's traffic, or says that it deserves no more.
+func (a action) condemns() bool {
+	switch a.do {
+	case doCut, doQuarantine, doPause, doAlert, doSwitchBack:
+		return true
+	}
+	return false
+}
+
 func rollbackReason(a action, f facts) string {
 	switch a.do {
 	case doCut:
@@ -86,6 +107,14 @@ func rollbackReason(a action, f facts) string {
 			return "trip"
 		}
 		return a.cause
+	case doSwitchBack:
+		switch a.cause {
+		case causeFailures:
+			return "trip"
+		case causeHang, causeHealth:
+			return a.cause
+		}
+		fallthrough
 	case doQuarantine:
 		if f.verdict.Metric != "" {
 			return f.verdict.Metric

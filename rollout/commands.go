@@ -29,8 +29,8 @@ const wholeBP = 10000
 // force: its share stays 0. If the weight of a version other than stable rises,
 // the change is saved before it comes into force, and fails if it cannot be;
 // otherwise it comes into force at once, and is saved before SetWeights returns if
-// the disk lets it. Errors wrap ErrUnknown, ErrStale,
-// ErrConflict or ErrInvalid; any other error is the disk's.
+// the disk lets it. While a rollout runs, unless it is paused, weights are its own: ErrConflict.
+// Errors wrap ErrUnknown, ErrStale, ErrConflict or ErrInvalid; any other error is the disk's.
 func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,6 +42,9 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	if err != nil {
 		return config.Weights{}, err
 	}
+	if s.rolls() && !s.course.Run.Paused {
+		return config.Weights{}, fmt.Errorf("rollout %s of %s sets the weights while it runs: pause or abort it first: %w", s.course.Run.ID, s.name, ErrConflict)
+	}
 	next := config.Weights{Stable: s.live.Stable, BP: full, By: cmd.By, Reason: cmd.Reason, At: time.Now().UTC()}
 	if cmd.DryRun {
 		next.States = s.weights().States
@@ -51,6 +54,9 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	if rises {
 		if err := c.saveFirst(s, &pending{weights: &next}); err != nil {
 			return config.Weights{}, fmt.Errorf("weights of %s are unchanged: %w", s.name, err)
+		}
+		if s.rolls() && !s.course.Run.Paused {
+			return config.Weights{}, fmt.Errorf("weights of %s are unchanged: its rollout runs again: %w", s.name, ErrConflict)
 		}
 	}
 	s.pending = nil

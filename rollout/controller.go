@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/analysis"
 	"sluice/config"
+	"sluice/history"
 )
 
 const (
@@ -18,22 +20,35 @@ const (
 	evidenceEvery = 10 * time.Second       // between two saves of mere evidence
 )
 
-// Options of a Controller. Usable (nil: always true) tells whether a version has
-// an endpoint that passes its checks; it is called every second and must not block.
+// Options of a Controller. The functions are called every second or so, under its
+// lock: they must neither block nor call it.
 type Options struct {
 	Traffic  Traffic
-	StateDir string // "" keeps nothing
-	Usable   func(service, version string) bool
+	StateDir string       // "" keeps nothing
 	Logger   *slog.Logger // nil discards
+
+	Usable func(service, version string) bool // whether a version has an endpoint that passes its checks; nil: always true
+	Ready  func(service, version string) int  // how many of its endpoints are; nil: all of the file
+
+	Outside    Outside                           // nil: no preflight, smoke tests and hooks: they pass
+	Difference func(service string) ShadowResult // what the mirror's comparison found since Compare; nil: nothing
+	Compare    func(service string)              // a shadow rollout begins, the comparison begins anew; nil: it does not
 }
 
 // Controller is the one goroutine that decides. Its methods are safe for
 // concurrent use. Nothing that may block (disk, log) is done under its lock.
 type Controller struct {
-	traffic Traffic
-	usable  func(service, version string) bool
-	journal *Journal
-	saver   saver
+	traffic  Traffic
+	usable   func(service, version string) bool
+	ready    func(service, version string) int
+	outside  Outside
+	differs  func(service string) ShadowResult
+	compare  func(service string)
+	journal  *Journal
+	saver    saver
+	tasks    sync.WaitGroup  // of rollouts; Run waits for them
+	life     context.Context // of the hooks that follow an end; ended by endTasks
+	endTasks context.CancelFunc
 
 	reloading sync.Mutex // one Reload at a time
 
@@ -43,9 +58,15 @@ type Controller struct {
 	ordered   []*service // in the file's order
 	awake     []*service // those of ordered that are busy or held: all that tick looks at
 	decided   decisions
+	past      history.Log
+	pastSaved uint64 // its Changes that are on disk; the saver's
 	rollbacks map[RollbackKey]uint64
-	blocks    int  // closed so far
-	weighed   bool // evidence is newer than what is saved
+	blocks    int           // closed so far
+	weighed   bool          // evidence is newer than what is saved
+	running   bool          // tasks may begin
+	lost      bool          // the state could not be read: nothing starts by itself
+	config    string        // version of the configuration in force
+	unheard   atomic.Uint64 // events that hooks did not get
 }
 
 // New checks o and reads the state directory. A corrupt state file is kept
@@ -57,12 +78,14 @@ func New(o Options) (*Controller, error) {
 		return nil, errors.New("rollout: no Traffic")
 	}
 	c := &Controller{
-		traffic:   o.Traffic,
-		usable:    o.Usable,
+		traffic: o.Traffic,
+		usable:  o.Usable,
+		ready:   o.Ready, outside: o.Outside, differs: o.Difference, compare: o.Compare,
 		journal:   &Journal{logger: o.Logger},
 		services:  map[string]*service{},
 		rollbacks: map[RollbackKey]uint64{},
 	}
+	c.life, c.endTasks = context.WithCancel(context.Background())
 	c.saver.kicked = make(chan struct{}, 1)
 	c.saver.write = c.writeState
 	if o.StateDir == "" {
@@ -84,7 +107,7 @@ func New(o Options) (*Controller, error) {
 func (c *Controller) load(st *documents) {
 	var state savedState
 	if _, err := st.read(stateFile, &state); err != nil {
-		state = savedState{}
+		state, c.lost = savedState{}, true
 		c.journal.Add(Event{Type: "alert", Message: "live weights and latches are lost, starting from the file with canaries at 0: " + err.Error(),
 			Fields: map[string]any{"reason": "corrupt state"}})
 	}
@@ -95,6 +118,12 @@ func (c *Controller) load(st *documents) {
 		c.journal.Add(Event{Type: "alert", Message: "past decisions are lost: " + err.Error(), Fields: map[string]any{"reason": "corrupt state"}})
 	}
 	c.decided.list = ds.Decisions
+	var past history.Document
+	if _, err := st.read(historyFile, &past); err != nil {
+		past = history.Document{}
+		c.journal.Add(Event{Type: "alert", Message: "the history of rollouts is lost: " + err.Error(), Fields: map[string]any{"reason": "corrupt state"}})
+	}
+	c.past.Restore(past)
 }
 
 // Run judges and reacts until ctx ends, saves what is live, gives the state
@@ -105,7 +134,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	helpers.Go(func() { c.journal.follow(stop) })
 	c.saver.begin()
 	helpers.Go(func() { c.saver.run(stop) })
+	if c.outside != nil {
+		helpers.Go(func() { c.tellHooks(c.life) })
+	}
+	c.launchAll()
 	c.loop(ctx)
+	c.recall()
 	c.saver.kick()
 	close(stop)
 	helpers.Wait()
@@ -113,7 +147,10 @@ func (c *Controller) Run(ctx context.Context) error {
 }
 
 // Close gives the state directory free. Only for a Controller that never runs.
-func (c *Controller) Close() { c.saver.end() }
+func (c *Controller) Close() {
+	c.recall()
+	c.saver.end()
+}
 
 // loop is the goroutine that decides.
 func (c *Controller) loop(ctx context.Context) {
@@ -179,6 +216,9 @@ func (c *Controller) step(s *service, in input, f facts) {
 		s.held = s.guard.holds()
 		c.rouse(s)
 		c.saver.kick()
+	}
+	for _, a := range todo {
+		c.tellCourse(s, in, a, f)
 	}
 }
 
@@ -253,7 +293,7 @@ func (c *Controller) Promotion(service, version string) (analysis.Promotion, boo
 		return analysis.Promotion{}, false
 	}
 	w := s.version(version)
-	if w == nil || w.judge == nil || len(successOf(s.cfg, version)) == 0 {
+	if w == nil || w.judge == nil || len(s.stageOf(version).Success) == 0 {
 		return analysis.Promotion{}, false
 	}
 	return w.judge.Promotion(), true

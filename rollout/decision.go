@@ -18,8 +18,8 @@ type Decision struct {
 	Time     time.Time      `json:"time"`
 	Service  string         `json:"service"`
 	Version  string         `json:"version"`
-	Kind     string         `json:"kind"`   // trip | restore | verdict | alert | endpoint
-	Action   string         `json:"action"` // cut | quarantine | pause | alert | restore | eject
+	Kind     string         `json:"kind"`   // trip | restore | verdict | alert | endpoint | rollout
+	Action   string         `json:"action"` // cut | quarantine | pause | alert | restore | eject | switch_back | rollback | abort | promote
 	Metric   string         `json:"metric,omitempty"`
 	Summary  string         `json:"summary"` // one sentence for people
 	Evidence map[string]any `json:"evidence"`
@@ -36,8 +36,8 @@ type decisions struct {
 	changed bool // since they were last saved
 }
 
-// add stamps and keeps d.
-func (ds *decisions) add(d Decision) {
+// add stamps and keeps d, and returns its id.
+func (ds *decisions) add(d Decision) string {
 	d.Time = d.Time.UTC()
 	ds.seq++
 	d.ID = fmt.Sprintf("%s-%d", d.Time.Format("20060102T150405.000"), ds.seq)
@@ -57,6 +57,7 @@ func (ds *decisions) add(d Decision) {
 	case len(ds.list) > decisionsInAll:
 		ds.list = slices.Delete(ds.list, 0, 1)
 	}
+	return d.ID
 }
 
 // of returns a service's decisions, newest first.

@@ -1,8 +1,9 @@
 // Package rollout decides what share of traffic each version gets: the guard
-// and, in a later release, whole rollouts. Deciding is a pure function (step);
-// Controller is the one goroutine around it, and the only place where weights
-// and states are changed. It never imports the router: Traffic is what it needs
-// of it. Controller.Run owns the package's goroutines.
+// and whole rollouts. Deciding is two pure functions, step for the guard and
+// advance for a rollout; Controller is the one goroutine around them, and the only
+// place where weights and states are changed. It never imports the router: Traffic
+// is what it needs of it, and Outside what it needs of the rest of the world. Controller.Run owns the
+// package's goroutines.
 package rollout
 
 import (
@@ -27,6 +28,9 @@ type Traffic interface {
 	// stays. Neither: it was out, or is gone.
 	Endpoints(service, version string, to []analysis.EndpointCounts) []analysis.EndpointCounts
 	Expel(service, version, endpoint, why string) (expelled bool, err error)
+
+	// SetCandidate names the version that previews show; "": what the file says.
+	SetCandidate(service, version string) error
 }
 
 // Errors of commands.

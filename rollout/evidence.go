@@ -68,6 +68,7 @@ type points struct {
 	all     []point
 	load    *loadRing          // nil: nothing asks for it
 	outside map[string]reading // by metric
+	demands []demand           // of the stage that runs
 }
 
 // prepare makes the conditions that cfg asks for, keeping the count of those that stay.
@@ -178,7 +179,7 @@ func (c *Controller) weighPoints(s *service, now time.Time) {
 		if w.arm.Load != nil && w.points.loads {
 			w.points.report(now.Unix(), w.arm.Load.Snapshot())
 		}
-		asked = asked || len(w.points.all) > 0
+		asked = asked || len(w.points.all) > 0 || len(w.points.demands) > 0
 	}
 	stable := s.stable()
 	if !asked || stable == nil {
@@ -188,6 +189,9 @@ func (c *Controller) weighPoints(s *service, now time.Time) {
 	for _, w := range s.versions {
 		if w == stable {
 			continue
+		}
+		if len(w.points.demands) > 0 {
+			w.points.show(now, w.figures(), base)
 		}
 		if w.arm.Cut || w.arm.WeightBP == 0 {
 			w.points.forget()

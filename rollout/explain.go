@@ -29,6 +29,12 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 	case doQuarantine, doPause, doAlert:
 		d.Kind, d.Action = "verdict", map[verb]string{doQuarantine: "quarantine", doPause: "pause", doAlert: "alert"}[a.do]
 		d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
+	case doSwitchBack:
+		d.Kind, d.Action = "verdict", "switch_back"
+		d.Metric, d.Evidence = f.verdict.Metric, switchEvidence(a, f)
+		if a.cause != "" {
+			d.Kind = "trip"
+		}
 	case doEject:
 		d.Kind, d.Action = "endpoint", "eject"
 		d.Metric, d.Evidence = f.verdict.Metric, endpointEvidence(f)
@@ -66,6 +72,10 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 	case doQuarantine, doPause, doAlert:
 		e.Type = "verdict"
 		e.Fields = verdictEvidence(f.verdict)
+		e.Fields["verdict"] = "breach"
+	case doSwitchBack:
+		e.Type = "verdict"
+		e.Fields = switchEvidence(a, f)
 		e.Fields["verdict"] = "breach"
 	case doEject:
 		e.Type = "endpoint"
@@ -115,6 +125,8 @@ func explain(s *service, in input, a action, f facts) string {
 		return fmt.Sprintf("%s was cut and given back at once: %s", v, undone(a.topic))
 	case doQuarantine:
 		return fmt.Sprintf("%s quarantined: %s", v, explainVerdict(s, f.verdict))
+	case doSwitchBack:
+		return fmt.Sprintf("%s quarantined and %s is stable again, as it stood by: %s", v, a.to, explainSwitch(s, a, f))
 	case doPause, doAlert:
 		return fmt.Sprintf("%s breaches and keeps its share, as the guard's action is %s: %s", v, s.guard.action, explainVerdict(s, f.verdict))
 	case doEject:
@@ -142,6 +154,29 @@ func explainCut(in input, a action, f facts) string {
 	}
 	return fmt.Sprintf("%s cut after %d of %d attempts failed (tolerated: %s), evidence %.1f of %.1f; %s",
 		a.version, e.Failures, e.Attempts, percent(e.P0), e.Score, e.Threshold, again)
+}
+
+func explainSwitch(s *service, a action, f facts) string {
+	switch a.cause {
+	case "":
+		return explainVerdict(s, f.verdict)
+	case causeHealth:
+		return "none of its endpoints passes its checks"
+	case causeHang:
+		return fmt.Sprintf("%d of %d attempts failed or hung for over %v", f.trip.Failures, f.trip.Attempts, f.age.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%d of %d attempts failed (tolerated: %s), evidence %.1f of %.1f",
+		f.trip.Failures, f.trip.Attempts, percent(f.trip.P0), f.trip.Score, f.trip.Threshold)
+}
+
+// switchEvidence is what the undoing of a promotion stands on.
+func switchEvidence(a action, f facts) map[string]any {
+	e := tripEvidence(a, f)
+	if a.cause == "" {
+		e = verdictEvidence(f.verdict)
+	}
+	e["stable_again"] = a.to
+	return e
 }
 
 func undone(topic string) string {

@@ -13,7 +13,7 @@ const journalSize = 1000 // events kept
 type Event struct {
 	ID      uint64         `json:"id"`
 	Time    time.Time      `json:"time"`
-	Type    string         `json:"type"` // weights, state, trip, restore, verdict, alert, reload, store, endpoint, metric, …
+	Type    string         `json:"type"` // weights, state, trip, restore, verdict, alert, reload, store, endpoint, metric, …; of rollouts those of runTell
 	Service string         `json:"service,omitempty"`
 	Version string         `json:"version,omitempty"`
 	By      string         `json:"by,omitempty"`
@@ -114,7 +114,7 @@ func (j *Journal) log(e Event) {
 	attrs = append(attrs, slog.String("message", e.Message), slog.Uint64("event", e.ID))
 	level := slog.LevelInfo
 	switch e.Type {
-	case "trip", "verdict", "alert":
+	case "trip", "verdict", "alert", "rollback":
 		level = slog.LevelWarn
 	case "store":
 		level = slog.LevelError
@@ -143,6 +143,10 @@ func phrase(kind string) string {
 		return "state store"
 	case "metric":
 		return "metric"
+	case "started", "stage", "approval", "paused", "resumed", "promoted", "rollback", "aborted":
+		return "rollout " + kind
+	case "rollout":
+		return "rollout"
 	}
 	return ""
 }

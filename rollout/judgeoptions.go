@@ -20,6 +20,9 @@ const mostHangAge = 4 * time.Second
 func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
 	g := &cfg.Guard
 	o := analysis.JudgeOptions{MinEffect: g.Effect, Strict: g.Strict, Breach: criteriaOf(g.Breach, true, stable)}
+	if o.WarmUp = g.WarmUp; o.WarmUp == 0 {
+		o.WarmUp = -1 // the judge's word for none
+	}
 	if g.Mode == "window" {
 		o.Window, o.MinRequests = g.Window, uint64(max(g.MinRequests, 0))
 	}
@@ -32,13 +35,54 @@ func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
 	return o
 }
 
-// successOf says what a version must show to be found good: the success criteria of
-// the rollout whose canary it is. Others have none.
-func successOf(cfg *config.Service, version string) []analysis.Criterion {
-	if cfg.Rollout == nil || cfg.Rollout.Canary != version {
+// A rollout may condemn a good canary once in a hundred times, over all that it is planned
+// to take; outside of one the budget is the judge's standing one.
+const rolloutAlpha = 0.01
+
+// judgeOptions of one version as things stand. The canary of a rollout has the rollout's
+// budget, shared with the other versions that had traffic when it began, until its standby is over.
+func (s *service) judgeOptions(version string) analysis.JudgeOptions {
+	o := judgeOptions(s.cfg, s.partner(version) == "")
+	if s.canary() != version || s.partner(version) == "" {
+		return o
+	}
+	o.Alpha, o.Canaries = rolloutAlpha, s.course.Canaries
+	for _, l := range s.course.Run.Plan.Stages {
+		o.Horizon += l.Duration
+	}
+	o.Horizon = max(o.Horizon+s.course.Run.Plan.Standby, leastHorizon)
+	return o
+}
+
+// leastHorizon keeps short rollouts from condemning on their first seconds.
+const leastHorizon = 10 * time.Minute
+
+// stageOf says what a version must show to be found good: of a rollout's canary what the stage asks
+// for whose weight it has; without a rollout, to be shown, what the file's rollout asks for.
+func (s *service) stageOf(version string) analysis.PromotionOptions {
+	if s.canary() == version {
+		l := s.leg()
+		if l == nil || l.WeightBP == 0 || !s.course.Run.Plan.Evidence {
+			return analysis.PromotionOptions{}
+		}
+		return analysis.PromotionOptions{Success: criteriaOf(l.Success, false, false), MinRequests: l.MinRequests}
+	}
+	if s.rolls() || s.cfg.Rollout == nil || s.cfg.Rollout.Canary != version || version == s.live.Stable {
+		return analysis.PromotionOptions{}
+	}
+	return analysis.PromotionOptions{Success: criteriaOf(s.cfg.Rollout.Success, false, false)}
+}
+
+// leg is the stage that the canary's weight belongs to; nil: none, or the run has ended.
+func (s *service) leg() *leg {
+	if !s.rolls() {
 		return nil
 	}
-	return criteriaOf(cfg.Rollout.Success, false, false)
+	r := &s.course.Run
+	if r.Entered < 0 || r.Entered >= len(r.Plan.Stages) {
+		return nil
+	}
+	return &r.Plan.Stages[r.Entered]
 }
 
 // criteriaOf are the conditions of the file that a judge weighs, in a fixed order. breach

@@ -41,6 +41,8 @@ type labService struct {
 	weights  config.Weights
 	versions map[string]*labVersion
 	order    []string
+
+	candidate string // what previews show
 }
 
 type labVersion struct {
@@ -172,6 +174,14 @@ func (l *lab) Expel(_, version, endpoint, _ string) (bool, error) {
 	}
 	l.expelled = append(l.expelled, name)
 	return true, nil
+}
+
+// SetCandidate keeps what previews show.
+func (l *lab) SetCandidate(service, version string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.services[service].candidate = version
+	return nil
 }
 
 func (l *lab) Cuts() <-chan analysis.Cut { return l.cuts }

@@ -38,11 +38,15 @@ func (c *Controller) Reload(cfg *config.Config, swap func(fresh map[string]confi
 		services[s.name] = s
 		ordered = append(ordered, s)
 	}
-	c.services, c.ordered, c.saved, c.awake = services, ordered, nil, nil
-	for _, s := range ordered {
+	c.dismiss(services)
+	c.services, c.ordered, c.saved, c.awake, c.config = services, ordered, nil, nil, cfg.Version
+	for i, s := range ordered {
 		s.awake = false
 		c.rouse(s)
+		c.resettle(s, plans[i])
+		c.autoStart(s)
 	}
+	c.lost = false
 	c.saver.kick()
 	return nil
 }
@@ -55,7 +59,9 @@ type plan struct {
 	live     config.Weights // without states
 	members  []member
 	saved    savedService // of an earlier process
+	course   *course      // the same
 	fresh    bool         // the split is made anew
+	won      bool         // by the file, whose unit has changed
 	events   []Event
 }
 
@@ -69,6 +75,7 @@ func (c *Controller) plan(cfg *config.Service) *plan {
 		hash, p.saved = saved.Declared, saved
 		p.live, p.members = saved.restore(cfg.Guard.Trip.Cooldown)
 		p.fresh = true
+		p.resume()
 	} else {
 		p.begin()
 		return p
@@ -113,7 +120,7 @@ func (p *plan) begin() {
 // fileWins replaces the live weights and stable, as the file has changed them.
 // States stay: the file releases no quarantine.
 func (p *plan) fileWins() {
-	p.fresh = true
+	p.fresh, p.won = true, true
 	before := list(p.live)
 	p.live = p.declared
 	p.live.BP = maps.Clone(p.declared.BP)
@@ -197,12 +204,23 @@ func (c *Controller) adopt(p *plan) *service {
 		s.live = p.live
 	}
 	planned := guard{members: p.members}
+	if c.services[p.cfg.Name] != nil && p.fresh && !p.won {
+		p.live = s.live // what came down meanwhile stays down
+		p.keep()
+	}
 	if p.fresh {
 		s.restage(p.live.BP)
 		s.live, s.pending = p.live, nil
 	}
 	s.cfg, s.hash, s.declared = p.cfg, p.hash, p.declared
+	if p.course != nil {
+		s.course = p.course
+	}
+	if p.saved.Rolled != nil {
+		s.rolled = maps.Clone(p.saved.Rolled)
+	}
 	s.guard.configure(p.cfg, s.live.Stable)
+	s.guard.standby = s.standsBy()
 	s.guard.members = merge(planned.members, &s.guard)
 	s.attach(c.traffic.Arms(s.name), p.saved.Versions)
 	live, _ := c.traffic.Weights(s.name)

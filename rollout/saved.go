@@ -23,6 +23,8 @@ type savedService struct {
 	Reason   string                  `json:"reason,omitempty"`
 	At       time.Time               `json:"set_at"`
 	Versions map[string]savedVersion `json:"versions,omitempty"`
+	Rollout  json.RawMessage         `json:"rollout,omitempty"` // course
+	Rolled   map[string]string       `json:"rolled,omitempty"`  // hashes of versions, see auto_start
 }
 
 // savedVersion is a version's standing, where it is not plainly active.
@@ -33,6 +35,7 @@ type savedVersion struct {
 	Level  int             `json:"level,omitempty"` // doublings of its cooldown
 	Last   time.Time       `json:"tripped_at,omitzero"`
 	Judged string          `json:"judged,omitempty"` // what the evidence is for: judge options
+	Staged string          `json:"staged,omitempty"` // and what its stage asks for
 	Judge  json.RawMessage `json:"evidence,omitempty"`
 }
 

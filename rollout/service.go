@@ -22,6 +22,8 @@ type service struct {
 	awake    bool // in the controller's awake
 	idle     int  // looks since the last traffic
 	rate     analysis.Rate
+	course   *course           // nil: no rollout yet
+	rolled   map[string]string // versions as they were when last rolled out or stable, as a hash; see auto_start
 }
 
 // pending is an upward change that must be on disk before it comes into force.
@@ -58,7 +60,16 @@ func (s *service) weights() config.Weights {
 func (s *service) restage(bp map[string]int) {
 	for _, w := range s.versions {
 		if name := w.arm.Version; w.judge != nil && bp[name] != s.live.BP[name] {
-			w.stage(successOf(s.cfg, name))
+			w.stage(s.stageOf(name))
+		}
+	}
+}
+
+// prepare makes the judges that the present state of the service asks for.
+func (s *service) prepare() {
+	for _, w := range s.versions {
+		if w.judge != nil || s.follows() {
+			w.prepare(s, savedVersion{})
 		}
 	}
 }
@@ -94,7 +105,7 @@ func (s *service) attach(arms []analysis.Arm, saved map[string]savedVersion) {
 		w.arm = arm
 		w.arm.Stable = arm.Version == s.live.Stable
 		// A version that never had traffic has no judge: it weighs 6 KiB.
-		if s.busy || w.judge != nil || len(saved[arm.Version].Judge) > 0 {
+		if s.busy || s.follows() || w.judge != nil || len(saved[arm.Version].Judge) > 0 {
 			w.prepare(s, saved[arm.Version])
 		}
 		versions = append(versions, w)

@@ -21,7 +21,7 @@ func (c *Controller) writeState() error {
 		c.decided.changed = false
 	}
 	c.mu.Unlock()
-	err := st.write(stateFile, state)
+	err := errors.Join(st.write(stateFile, state), c.writeHistory(st))
 	if ds != nil {
 		if dsErr := st.write(decisionsFile, savedDecisions{Schema: schema, Decisions: ds}); dsErr != nil {
 			err = errors.Join(err, dsErr)
@@ -31,6 +31,19 @@ func (c *Controller) writeState() error {
 		}
 	}
 	c.tellStore(err)
+	return err
+}
+
+// writeHistory writes what rollouts did, if there is news.
+func (c *Controller) writeHistory(st *documents) error {
+	if c.past.Changes() == c.pastSaved {
+		return nil
+	}
+	doc, changes := c.past.Document()
+	err := st.write(historyFile, doc)
+	if err == nil {
+		c.pastSaved = changes
+	}
 	return err
 }
 
@@ -64,7 +77,8 @@ func (s *service) snapshot() savedService {
 		w = *s.pending.weights
 	}
 	out := savedService{Declared: s.hash, Stable: w.Stable, Weights: maps.Clone(w.BP),
-		By: w.By, Reason: w.Reason, At: w.At, Versions: map[string]savedVersion{}}
+		By: w.By, Reason: w.Reason, At: w.At, Versions: map[string]savedVersion{},
+		Rollout: s.course.save(), Rolled: maps.Clone(s.rolled)}
 	for _, m := range s.guard.members {
 		v := savedVersion{State: m.state, Home: m.home, Cause: m.cause, Level: m.level, Last: m.tripped}
 		if s.pending != nil && s.pending.version == m.name {
@@ -72,7 +86,7 @@ func (s *service) snapshot() savedService {
 		} else if watch := s.version(m.name); watch != nil {
 			v.Judge = watch.evidence()
 			if v.Judge != nil {
-				v.Judged = watch.judged
+				v.Judged, v.Staged = watch.judged, watch.staged
 			}
 		}
 		if v.worth() {

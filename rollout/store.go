@@ -14,7 +14,8 @@ import (
 const (
 	stateFile     = "state.json"
 	decisionsFile = "decisions.json"
-	schema        = 1 // of both files; a reader refuses any other
+	historyFile   = "history.json"
+	schema        = 1 // of all files; a reader refuses any other
 
 	leaseName  = "controller"
 	leaseTTL   = 15 * time.Second

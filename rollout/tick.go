@@ -30,6 +30,7 @@ func (c *Controller) tick(now time.Time) {
 		}
 		awake = append(awake, s)
 		if s.busy {
+			c.watchStandby(s, now)
 			c.findHangs(s, now)
 			c.askChecks(s, now)
 		}
@@ -59,7 +60,7 @@ func (c *Controller) block(now time.Time) {
 	defer c.mu.Unlock()
 	c.blocks++
 	for i, s := range c.ordered {
-		if s.idle > idleAfter && (c.blocks+i)%idleEvery != 0 {
+		if s.idle > idleAfter && (c.blocks+i)%idleEvery != 0 && !s.follows() {
 			continue
 		}
 		s.idle++
@@ -71,6 +72,7 @@ func (c *Controller) block(now time.Time) {
 		if s.busy || s.cfg.Health != nil {
 			c.askChecks(s, now)
 		}
+		c.follow(s, now)
 	}
 }
 
@@ -98,21 +100,17 @@ func (s *service) moved() bool {
 func (c *Controller) weigh(s *service, now time.Time) {
 	s.refresh(c.traffic)
 	latencies := s.asksLatencies()
-	samples := make([]analysis.Sample, len(s.versions))
-	var stable analysis.Sample
-	for i, w := range s.versions {
-		samples[i] = w.take(latencies)
-		w.last = samples[i].Split
+	samples := make(map[string]analysis.Sample, len(s.versions))
+	for _, w := range s.versions {
+		sample := w.take(latencies)
+		samples[w.arm.Version], w.last = sample, sample.Split
 		w.observe()
-		if w.arm.Stable {
-			stable = samples[i]
-		}
 	}
 	c.reconcile(s, now)
-	for i, w := range s.versions {
-		b := samples[i].Against(stable, now)
-		if w.arm.Stable {
-			b = samples[i].Against(analysis.Sample{}, now)
+	for _, w := range s.versions {
+		sample, partner := samples[w.arm.Version], s.partner(w.arm.Version)
+		b := sample.Against(samples[partner], now)
+		if partner == "" {
 			b.Canary = analysis.Counts{}
 		}
 		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
@@ -129,7 +127,7 @@ func (c *Controller) weigh(s *service, now time.Time) {
 		}
 	}
 	c.weighPoints(s, now)
-	s.tolerate(stable.Split)
+	s.tolerate(samples[s.live.Stable].Split)
 }
 
 // asksLatencies reports whether a judge of any version looks at latencies. It then
@@ -200,14 +198,14 @@ func (c *Controller) findHangs(s *service, now time.Time) {
 	ns := analysis.Now()
 	for _, w := range s.versions {
 		m := s.guard.member(w.arm.Version)
-		if w == stable || m == nil || m.state != config.Active && m.state != config.Draining || w.arm.Split.InFlightOlder(ns, leastHang) == 0 {
+		if w == stable && !s.guard.stoodBy() || m == nil || m.state != config.Active && m.state != config.Draining || w.arm.Split.InFlightOlder(ns, leastHang) == 0 {
 			continue
 		}
 		age, known := overdueAfter(stable, w)
 		if !known || !w.arm.Trip.Hanging(w.arm.Split, ns, age, w.arm.Trip.Baseline()) {
 			continue
 		}
-		in := input{at: now, what: overdueTrip, version: m.name, environment: s.stableAsBad(w) || hangsToo(stable, w, ns, age)}
+		in := input{at: now, what: overdueTrip, version: m.name, environment: w != stable && (s.stableAsBad(w) || hangsToo(stable, w, ns, age))}
 		c.step(s, in, facts{trip: w.arm.Trip.Evidence(), age: age})
 		if s.guard.member(m.name).state != config.Tripped {
 			w.arm.Trip.Reset(w.arm.Split) // an alarm that cuts nothing must not be the last

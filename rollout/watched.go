@@ -14,6 +14,7 @@ type watched struct {
 	against *analysis.Recorder // whom arm.Trip compares with
 	judge   *analysis.Judge
 	judged  string // what judge is made for
+	staged  string // and what its stage asks for; "": none runs
 	verdict analysis.Verdict
 	weighed bool // judge knows more than evidence says
 	saved   json.RawMessage
@@ -28,6 +29,9 @@ type watched struct {
 	down     bool   // what the checks said last
 	probes   uint64 // requests seen when probing last moved
 	probedAt time.Time
+
+	relapse  relapse // of stable in its standby
+	relapsed analysis.Totals
 }
 
 // watch begins with the present counts: what came before is nobody's evidence.
@@ -62,34 +66,50 @@ func (w *watched) lately() analysis.Counts {
 }
 
 // prepare makes the judge, with the evidence saved for it, unless there is one
-// for the same question.
+// for the same question; and begins the stage that it is to pass.
 func (w *watched) prepare(s *service, saved savedVersion) {
-	options := judgeOptions(s.cfg, w.arm.Version == s.live.Stable)
-	success := successOf(s.cfg, w.arm.Version)
-	question := fmt.Sprintf("against %q: %+v; for %+v", s.live.Stable, options, success)
+	options, stage := s.judgeOptions(w.arm.Version), s.stageOf(w.arm.Version)
+	question := fmt.Sprintf("against %q: %+v", s.partner(w.arm.Version), options)
 	if w.judge != nil && w.judged == question {
+		if w.staged != stageName(stage) {
+			w.stage(stage)
+		}
 		return
 	}
 	w.judge, w.judged = analysis.NewJudge(options), question
-	w.stage(success)
 	w.verdict, w.saved, w.weighed = analysis.Verdict{}, nil, false
+	w.stage(stage)
 	if saved.Judged != question || len(saved.Judge) == 0 {
 		return
 	}
 	if err := json.Unmarshal(saved.Judge, w.judge); err != nil {
 		w.judge = analysis.NewJudge(options)
-		w.stage(success)
+		w.stage(stage)
 		return
 	}
-	w.saved, w.verdict = saved.Judge, w.judge.Verdict()
+	w.saved, w.weighed, w.verdict = saved.Judge, false, w.judge.Verdict()
+	if saved.Staged != w.staged {
+		w.stage(stage)
+	}
 }
 
 // stage begins to gather evidence for the version, anew: load brings new faults.
-func (w *watched) stage(success []analysis.Criterion) {
-	if len(success) > 0 {
-		w.judge.Stage(analysis.PromotionOptions{Success: success})
-		w.weighed = true
+func (w *watched) stage(p analysis.PromotionOptions) {
+	w.staged = stageName(p)
+	if w.staged == "" {
+		w.judge.EndStage()
+		return
 	}
+	w.judge.Stage(p)
+	w.weighed = true
+}
+
+// stageName tells stages apart; "" is none.
+func stageName(p analysis.PromotionOptions) string {
+	if len(p.Success) == 0 && p.MinRequests == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%+v", p)
 }
 
 // forget drops all evidence, as after a release.

@@ -1,0 +1,171 @@
+package rollout
+
+import (
+	"time"
+
+	"sluice/analysis"
+	"sluice/config"
+)
+
+// feed puts in to the rollout of s and carries out what it says, the effect on traffic
+// first. Nothing here waits: tasks begin beside. c.mu is held.
+func (c *Controller) feed(s *service, in runInput) {
+	if s.course == nil {
+		return
+	}
+	before := s.course.Run
+	next, todo := advance(before, in)
+	c.turn(s, in, before, next, todo)
+}
+
+// turn puts next in place of the run before and does what it asks for.
+func (c *Controller) turn(s *service, in runInput, before, next run, todo []runAction) {
+	cs := s.course
+	cs.Run = next
+	if cs.task != nil && cs.task.number != next.Task {
+		cs.task.cancel() // whatever it brings is stale
+		cs.task = nil
+	}
+	for _, a := range todo {
+		c.perform(s, in, a)
+	}
+	s.guard.standby = s.standsBy()
+	if before.Entered != next.Entered {
+		s.restageCanary()
+	}
+	if before.Phase != next.Phase {
+		s.prepare()
+	}
+	if len(todo) > 0 || before.Phase != next.Phase || in.what != runTick {
+		c.saver.kick()
+	}
+	c.weighed = true // counted time is kept as evidence is
+}
+
+// perform does one action.
+func (c *Controller) perform(s *service, in runInput, a runAction) {
+	switch a.do {
+	case runPreflight, runSmoke, runHooks, runShift, runPromote:
+		c.assign(s, a)
+	case runLower:
+		if !s.course.fileWon {
+			c.lower(s, s.course.Run.Plan.Canary, a.weightBP)
+		}
+	case runSwitchBack:
+		c.switchBack(s)
+	case runRelease:
+		c.release(s, in.at)
+	case runRestage:
+		s.restageCanary()
+	case runTell:
+		c.tellRun(s, in, a)
+	case runEnd:
+		c.conclude(s, in.at)
+	}
+}
+
+// withCanary are the live weights with another one for version: stable gives and
+// takes the difference; where it has too little, the others give in proportion.
+func (s *service) withCanary(version string, bp int) config.Weights {
+	next := config.Weights{Stable: s.live.Stable, BP: make(map[string]int, len(s.live.BP)), By: "rollout", Reason: s.course.Run.Reason, At: time.Now().UTC()}
+	others := 0
+	for name, w := range s.live.BP {
+		if name != version && name != s.live.Stable {
+			next.BP[name] = w
+			others += w
+		}
+	}
+	left := wholeBP - bp
+	if others > left {
+		shrunk := 0
+		for name, w := range next.BP {
+			next.BP[name] = w * left / others
+			shrunk += next.BP[name]
+		}
+		others = shrunk
+	}
+	next.BP[version] = bp
+	next.BP[s.live.Stable] = left - others
+	return next
+}
+
+// lower takes weight from a version for the next request on. It never raises, and
+// cannot fail. A version that has become stable gives all back to the one before.
+func (c *Controller) lower(s *service, version string, bp int) {
+	has, known := s.live.BP[version]
+	switch {
+	case !known:
+		return
+	case version == s.live.Stable:
+		c.switchBack(s)
+		return
+	case has <= bp:
+		s.pending = nil // a rise that is being saved must not come into force
+		return
+	}
+	c.force(s, s.withCanary(version, bp))
+}
+
+// switchBack makes the stable from before stable again, with all the traffic.
+func (c *Controller) switchBack(s *service) {
+	from := s.course.Run.Plan.From
+	if _, known := s.live.BP[from]; !known {
+		c.journal.Add(Event{Type: "alert", Service: s.name, Version: from, By: "rollout",
+			Message: from + " left the file and can't be stable again; " + s.live.Stable + " stays stable"})
+		return
+	}
+	c.force(s, s.allTo(from))
+}
+
+// allTo are weights that make version stable, with all the traffic.
+func (s *service) allTo(version string) config.Weights {
+	next := config.Weights{Stable: version, BP: make(map[string]int, len(s.live.BP)), By: "rollout", At: time.Now().UTC()}
+	if s.course != nil {
+		next.Reason = s.course.Run.Reason
+	}
+	for name := range s.live.BP {
+		next.BP[name] = 0
+	}
+	next.BP[version] = wholeBP
+	return next
+}
+
+// force puts weights in force at once: one store, which neither disk nor network can delay.
+func (c *Controller) force(s *service, next config.Weights) {
+	s.pending = nil
+	if err := c.traffic.SetWeights(s.name, next); err != nil {
+		// A reload is taking a version away this moment; its plan finds the run as it is now.
+		c.journal.Add(Event{Type: "alert", Service: s.name, By: "rollout", Message: "weights could not be set: " + err.Error()})
+		return
+	}
+	s.restage(next.BP)
+	moved := next.Stable != s.live.Stable
+	s.live = next
+	if moved {
+		s.guard.stable = next.Stable
+		s.guard.standby = s.standsBy()
+		for _, w := range s.versions {
+			w.relapse, w.relapsed = relapse{}, analysis.Totals{}
+		}
+		s.refresh(c.traffic)
+	}
+	c.saver.kick()
+	c.journal.Add(Event{Type: "weights", Service: s.name, By: next.By, Message: "weights set to " + list(next),
+		Fields: map[string]any{"weight": weightFields(next), "reason": next.Reason}})
+}
+
+// release lets the canary be judged anew, whatever was known of it before.
+func (c *Controller) release(s *service, at time.Time) {
+	canary := s.course.Run.Plan.Canary
+	m := s.guard.member(canary)
+	if m == nil {
+		return
+	}
+	if m.state != config.Active {
+		c.step(s, input{at: at, what: order, version: canary, state: config.Active},
+			facts{order: Command{Service: s.name, By: s.course.Run.By, Reason: "a rollout begins"}})
+	}
+	if w := s.version(canary); w != nil {
+		w.forget(s)
+	}
+}

@@ -1,0 +1,170 @@
+package rollout
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"sluice/analysis"
+)
+
+const hooksKept = 50 // results of calls in a Status
+
+// course is a service's rollout, the present one or the last that ended: the run
+// and all around it that no decision of advance needs. Guarded by the controller's lock.
+type course struct {
+	coursed
+	task     *task     // outstanding; nil: none, or not begun after a restart
+	asking   bool      // a question of rollback hooks is open
+	askAgain time.Time // and when the next one may be asked
+	fileWon  bool      // the file's weights have just come into force: an end lowers nothing
+}
+
+// coursed is what is saved of a course.
+type coursed struct {
+	Run       run                  `json:"run"`
+	Labels    map[string]string    `json:"labels,omitempty"`
+	Config    string               `json:"config_version,omitempty"`
+	Canaries  int                  `json:"canaries"` // versions that shared the traffic when it started, besides stable
+	Checks    []Check              `json:"checks,omitempty"`
+	Smoke     []SmokeResult        `json:"smoke_tests,omitempty"`
+	Hooks     []HookResult         `json:"hooks,omitempty"`
+	Shadow    *ShadowResult        `json:"shadow,omitempty"`
+	From      observed             `json:"from,omitzero"`        // of the canary when its stage began
+	Seen      map[string]*observed `json:"seen,omitempty"`       // by version
+	Decisions []string             `json:"decisions,omitempty"`  // ids
+	Troubled  time.Time            `json:"troubled_at,omitzero"` // first sign of failure: a trip, suspicion or breach of the canary
+	Relieved  time.Time            `json:"relieved_at,omitzero"` // when its weight was 0 after that, or stable was switched back
+	Undone    time.Time            `json:"undone_at,omitzero"`   // after the promotion
+	Captured  map[string]any       `json:"captured,omitempty"`   // how things were at its failure
+	Closing   bool                 `json:"closing,omitempty"`    // ended, and the hooks that follow are not through
+}
+
+// rolls reports whether the service has a rollout that has not ended.
+func (s *service) rolls() bool { return s.course != nil && s.course.Run.live() }
+
+// follows reports whether the service is to be looked at every second, also
+// without traffic: a rollout runs, or a promotion has its standby.
+func (s *service) follows() bool {
+	return s.course != nil && (s.course.Run.live() || s.course.Run.inStandby())
+}
+
+// canary is the version of the rollout that is looked after; "": none.
+func (s *service) canary() string {
+	if !s.follows() {
+		return ""
+	}
+	return s.course.Run.Plan.Canary
+}
+
+// standsBy is the stable from before a promotion, within its standby; "": none.
+func (s *service) standsBy() string {
+	if s.course == nil || !s.course.Run.inStandby() || s.live.Stable != s.course.Run.Plan.Canary {
+		return ""
+	}
+	if _, known := s.live.BP[s.course.Run.Plan.From]; !known {
+		return ""
+	}
+	return s.course.Run.Plan.From
+}
+
+// partner is whom a version is compared with: stable, and stable itself with the
+// version that stands by for it; "": nobody.
+func (s *service) partner(version string) string {
+	if version != s.live.Stable {
+		return s.live.Stable
+	}
+	return s.standsBy()
+}
+
+// count adds what each version did since the last look.
+func (s *service) count(latencies bool) {
+	if s.course.Seen == nil {
+		s.course.Seen = map[string]*observed{}
+	}
+	for _, w := range s.versions {
+		o := s.course.Seen[w.arm.Version]
+		if o == nil {
+			o = new(observed)
+			s.course.Seen[w.arm.Version] = o
+		}
+		o.take(w)
+		if latencies {
+			o.takeLatencies(w)
+		}
+	}
+}
+
+// save is the text of a course for the state file; nil without one.
+func (cs *course) save() json.RawMessage {
+	if cs == nil {
+		return nil
+	}
+	raw, err := json.Marshal(cs.coursed)
+	if err != nil {
+		return nil // a figure from outside that JSON can't hold; the weights are saved beside it
+	}
+	return raw
+}
+
+// courseOf reads what save wrote. A text that can't be a rollout is an error.
+func courseOf(raw json.RawMessage) (*course, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	cs := new(course)
+	if err := json.Unmarshal(raw, &cs.coursed); err != nil {
+		return nil, fmt.Errorf("rollout: %w", err)
+	}
+	if err := cs.Run.sound(); err != nil {
+		return nil, fmt.Errorf("rollout: %w", err)
+	}
+	maps.DeleteFunc(cs.Seen, func(_ string, o *observed) bool { return o == nil })
+	return cs, nil
+}
+
+// sound refuses what begin and advance never make: a damaged file moves no traffic.
+func (r *run) sound() error {
+	switch {
+	case r.ID == "" || r.Plan.Canary == "" || r.Plan.From == "" || r.Plan.Canary == r.Plan.From:
+		return errors.New("no version to roll out")
+	case !slices.Contains(phases, r.Phase):
+		return fmt.Errorf("got phase %q", r.Phase)
+	case r.WeightBP < 0 || r.WeightBP > wholeBP || r.RiseBP < 0 || r.RiseBP > wholeBP:
+		return fmt.Errorf("got a weight of %d", r.WeightBP)
+	case len(r.Stages) != len(r.Plan.Stages) || r.Stage < -1 || r.Stage > len(r.Stages) || r.Entered < -1 || r.Entered >= max(1, len(r.Stages)):
+		return fmt.Errorf("got stage %d of %d", r.Stage, len(r.Plan.Stages))
+	}
+	for _, l := range r.Plan.Stages {
+		if l.WeightBP < 0 || l.WeightBP > wholeBP {
+			return fmt.Errorf("got a stage of weight %d", l.WeightBP)
+		}
+	}
+	return nil
+}
+
+var phases = []Phase{PhaseChecking, PhaseRunning, PhaseWaiting, PhasePaused, PhasePromoted, PhaseRolledBack, PhaseAborted, PhaseSuperseded, PhaseCompleted}
+
+// keepHooks adds results, the newest last.
+func (cs *course) keepHooks(results []HookResult) {
+	cs.Hooks = append(slices.Clone(cs.Hooks), results...)
+	if extra := len(cs.Hooks) - hooksKept; extra > 0 {
+		cs.Hooks = cs.Hooks[extra:]
+	}
+}
+
+// exposure is how many failures the canary gave beyond what stable's rate gives for as many requests.
+func (cs *course) exposure() (more float64, canary, stable analysis.Counts) {
+	own, from := cs.Seen[cs.Run.Plan.Canary], cs.Seen[cs.Run.Plan.From]
+	if own == nil {
+		return 0, analysis.Counts{}, analysis.Counts{}
+	}
+	canary = own.All
+	if from != nil {
+		stable = from.All
+	}
+	return float64(canary.Failed) - stable.Rate()*float64(canary.Requests), canary, stable
+}
