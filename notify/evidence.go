@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -17,6 +16,7 @@ const (
 	maxMessage = 2000 // characters
 	maxLines   = 10
 	maxLine    = 200 // characters
+	mostIDs    = 5
 )
 
 // message is what happened, on one line, with what was held back.
@@ -31,28 +31,18 @@ func (n *Note) message() string {
 	return text
 }
 
-// evidence are the figures that the note stands on, as lines for people: what belongs together
-// first, as a sentence, then whatever is left, by name.
+// evidence are the figures that the note stands on, as lines for people: where the rollout is, what
+// belongs together as a sentence, then whatever is left, by name. What lies deeper is left to programs.
 func (n *Note) evidence() []string {
 	rest := maps.Clone(n.Fields)
-	var lines []string
-	for _, line := range []string{
-		criterion(rest),
-		failures(rest, or(n.Version, "version"), "requests", "failed", "rate", "requests"),
-		failures(rest, "stable", "stable_requests", "stable_failed", "stable_rate", "requests"),
-		failures(rest, or(n.Version, "version"), "attempts", "failures", "", "attempts"),
-		weighed(rest, "evidence", "bound"),
-		weighed(rest, "score", "threshold"),
-	} {
-		if line != "" {
-			lines = append(lines, line)
-		}
+	lines := []string{n.standing(rest), failedIDs(rest, n.Version)}
+	if inner, is := rest["evidence"].(map[string]any); is {
+		lines[1] = failedIDs(inner, n.Version)
+		delete(rest, "evidence")
+		lines = append(lines, n.figures(maps.Clone(inner))...)
 	}
-	for _, name := range slices.Sorted(maps.Keys(rest)) {
-		if line := figure(name, rest[name]); line != "" {
-			lines = append(lines, line)
-		}
-	}
+	lines = append(lines, n.figures(rest)...)
+	lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 	if more := len(lines) - maxLines; more > 0 {
 		lines = append(lines[:maxLines], fmt.Sprintf("and %d more figures", more))
 	}
@@ -60,6 +50,71 @@ func (n *Note) evidence() []string {
 		lines[i] = webhook.Printable(lines[i], maxLine)
 	}
 	return lines
+}
+
+// figures are the lines of one map, which they use up.
+func (n *Note) figures(f map[string]any) []string {
+	who := or(n.Version, "version")
+	verdict, _ := f["verdict"].(map[string]any)
+	verdict = maps.Clone(verdict)
+	lines := []string{
+		criterion(verdict), weighed(verdict, "evidence", "bound"),
+		criterion(f),
+		failures(f, who, "requests", "failed", "rate", "requests"),
+		failures(f, "stable", "stable_requests", "stable_failed", "stable_rate", "requests"),
+		failures(f, who, "attempts", "failures", "", "attempts"),
+		latency(f, "p50_ms"), latency(f, "p99_ms"),
+		weighed(f, "evidence", "bound"),
+		weighed(f, "score", "threshold"),
+	}
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		lines = append(lines, figure(name, f[name]))
+	}
+	return lines
+}
+
+// standing is "stage expansion, v2 at 25 %", and takes out what stands elsewhere in the message.
+func (n *Note) standing(f map[string]any) string {
+	stage, _ := f["stage"].(string)
+	weight, weighs := number(f["weight"])
+	if id, _ := f["id"].(string); id == "" || !weighs {
+		return ""
+	}
+	for _, name := range []string{"id", "strategy", "stage", "phase", "weight", "stable", "config_version", "gate"} {
+		delete(f, name)
+	}
+	at := fmt.Sprintf("%s at %s %%", or(n.Version, "version"), short(weight))
+	if stage == "" {
+		return at
+	}
+	return "stage " + stage + ", " + at
+}
+
+// failedIDs names requests that failed, from the state that was captured.
+func failedIDs(f map[string]any, version string) string {
+	captured, _ := f["captured"].(map[string]any)
+	versions, _ := captured["versions"].(map[string]any)
+	own, _ := versions[version].(map[string]any)
+	ids, _ := own["failed_request_ids"].([]string)
+	if len(ids) == 0 {
+		return ""
+	}
+	return "failed requests: " + strings.Join(ids[:min(len(ids), mostIDs)], ", ")
+}
+
+// latency is "p99: 120 ms, stable 80 ms".
+func latency(f map[string]any, name string) string {
+	own, known := number(f[name])
+	if !known {
+		return ""
+	}
+	line := strings.TrimSuffix(name, "_ms") + ": " + short(own) + " ms"
+	if stable, both := number(f["stable_"+name]); both {
+		line += ", stable " + short(stable) + " ms"
+	}
+	delete(f, name)
+	delete(f, "stable_"+name)
+	return line
 }
 
 func or(s, otherwise string) string {
@@ -118,8 +173,6 @@ func figure(name string, v any) string {
 	}
 	name = strings.ReplaceAll(name, "_", " ") + ": "
 	switch v := v.(type) {
-	case nil:
-		return ""
 	case string:
 		if v == "" {
 			return ""
@@ -131,11 +184,10 @@ func figure(name string, v any) string {
 	if x, is := number(v); is {
 		return name + short(x) + unit
 	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return "" // an infinity within
+	if truth, is := v.(bool); is {
+		return name + strconv.FormatBool(truth)
 	}
-	return name + string(raw)
+	return ""
 }
 
 func number(v any) (float64, bool) {
