@@ -1,3 +1,3 @@
 // Package smoke runs smoke tests: requests to one endpoint, in order, with
-// values carried from one to the next. It starts no goroutine of its own.
+// values carried from one to the next. Its goroutines end before RunAll returns.
 package smoke
