@@ -128,6 +128,9 @@ func (x *exchange) settle(o analysis.Outcome, at int64) {
 			t.count(x, sent)
 		}
 		x.svc.Finish(&x.choice, x.c.shard, t.start, at, o)
+		if t.endpoint != nil && x.choice.Compared() && o != analysis.ClientGone && o != analysis.LocalRefusal {
+			t.endpoint.Judge(o.Failed())
+		}
 		if o.Failed() && x.injected == "" {
 			x.choice.Version.Exemplars.Add(time.Now(), x.out.id, o)
 		}

@@ -14,11 +14,9 @@ const leastEndpoints = 3
 // they did since the change that the judge sees. The zero value is ready; it keeps
 // its slices, so that a block allocates nothing once the set stands.
 //
-// Counted is every attempt that ended (Traffic.Endpoints), not just the first ones
-// of split traffic that the version is judged by. Retries and copies reach all
-// endpoints alike: they can make others look worse, and then it is the version that is
-// condemned, but they excuse none that is bad. What rules send may fail for reasons of its own,
-// so seconds in which it failed are left out.
+// Counted are first attempts of split traffic (Traffic.Endpoints), by which the version is judged
+// as well: neither retries nor copies nor what rules send. Seconds in which the latter failed
+// are left out all the same, as the version's own evidence may hold them.
 type endpoints struct {
 	now, seen []analysis.EndpointCounts // cumulative: the latest reading, the one before
 	block     []analysis.EndpointCounts // between the two

@@ -4,9 +4,9 @@ import "sluice/analysis"
 
 // Endpoints appends to to[:0] what ended at each endpoint of a version since the endpoint
 // was made, in a fixed order while the set does not change; nothing for an unknown
-// version. An endpoint is known by its ip:port. Counted is every attempt: split traffic
-// and what rules sent, retries, probes and mirrored copies, each when its answer's body
-// has ended. Counts only grow; they begin at 0 with a new endpoint of the same address.
+// version. An endpoint is known by its ip:port. Counted are first attempts
+// of split traffic, as in Version.Split: neither what rules, previews and probes sent, nor retries,
+// mirrored copies and injected faults, which would blame an endpoint for what others do not get. Counts only grow; they begin at 0 with a new endpoint of the same address.
 func (l *Live) Endpoints(service, version string, to []analysis.EndpointCounts) []analysis.EndpointCounts {
 	to = to[:0]
 	s := l.Load().Service(service)
@@ -18,7 +18,7 @@ func (l *Live) Endpoints(service, version string, to []analysis.EndpointCounts) 
 			continue
 		}
 		for _, e := range s.Pools[i].Endpoints() {
-			requests, failed := e.Ended()
+			requests, failed := e.Judged()
 			to = append(to, analysis.EndpointCounts{
 				Endpoint: e.Primary(),
 				Counts:   analysis.Counts{Requests: requests, Failed: failed},

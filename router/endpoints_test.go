@@ -40,6 +40,7 @@ func TestEndpointCountsLiveOnOverTables(t *testing.T) {
 		if failed {
 			want[i].Failed++
 		}
+		e.Judge(failed)
 		e.Done(failed)
 	}
 	l.Store(build(t, l.Load(), tripled()))

@@ -213,6 +213,10 @@ func (s *Service) Alternative(c *Choice, now int64) bool {
 	return true
 }
 
+// Compared reports whether what becomes of the first attempt is compared, of versions
+// and of endpoints: split traffic, not what a rule or a preview sent, no probe, nothing exempt.
+func (c *Choice) Compared() bool { return !c.ruled && c.Why != ByProbe && !c.exempt }
+
 // recorder is where the request is counted: what a rule sent, and probes, must
 // not enter the comparison with stable.
 func (c *Choice) recorder() *analysis.Recorder {

@@ -212,7 +212,7 @@ func TestExpelLeavesTheLoneOneAndThoseThatLeft(t *testing.T) {
 	}
 }
 
-func TestEndedCountsAllThatDoneEnds(t *testing.T) {
+func TestJudgedCountsWhatJudgeIsTold(t *testing.T) {
 	p := newPool(t, Options{Endpoints: literals(2)}, nil)
 	e := p.Endpoints()[0]
 	var wg sync.WaitGroup
@@ -222,20 +222,24 @@ func TestEndedCountsAllThatDoneEnds(t *testing.T) {
 				e.inFlight.Add(1)
 				switch {
 				case i%10 == 0:
+					e.Judge(true)
 					e.Done(true)
 				case i%10 == 1:
 					e.Abandon()
+				case i%10 == 2: // a retry, say
+					e.Done(true)
 				default:
+					e.Judge(false)
 					e.Done(false)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if requests, failed := e.Ended(); requests != 3600 || failed != 400 {
-		t.Errorf("%d ended, %d failed, want 3600 and 400", requests, failed)
+	if requests, failed := e.Judged(); requests != 3200 || failed != 400 {
+		t.Errorf("%d judged, %d failed, want 3200 and 400", requests, failed)
 	}
-	if requests, failed := p.Endpoints()[1].Ended(); requests != 0 || failed != 0 {
+	if requests, failed := p.Endpoints()[1].Judged(); requests != 0 || failed != 0 {
 		t.Errorf("counts of an endpoint that was never asked: %d, %d", requests, failed)
 	}
 }

@@ -19,11 +19,11 @@ type Endpoint struct {
 	past     ejections   // guarded by version.ejecting
 	_        [80]byte    // what requests write is one cache line (tested), not those that they read
 	inFlight atomic.Int64
-	well     atomic.Uint64 // ended well, cumulative
+	well     atomic.Uint64 // judged and good, cumulative
 	ejection atomic.Int64  // see eject.go; 0: in service
 	streak   atomic.Int32  // failures in a row
 	penalty  penalty
-	failed   atomic.Uint64 // ended badly, cumulative
+	failed   atomic.Uint64 // judged and bad, cumulative
 	answered atomic.Int64  // see overdue.go
 	overdue  atomic.Int64
 	_        [64]byte
@@ -61,10 +61,19 @@ func (e *Endpoint) Ejected() bool { return e.ejection.Load() != 0 }
 // InFlight counts what Pick chose and Done or Abandon has not ended.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
 
-// Ended counts what Done ended since the endpoint was made, and how much of it
-// failed; they only grow. That is every attempt: retries, what rules sent, probes
-// and mirrored copies as well. What was abandoned is not counted.
-func (e *Endpoint) Ended() (requests, failed uint64) {
+// Judge counts an attempt by which the endpoint is compared with others of its
+// version, besides the Done that ends it. Wait-free.
+func (e *Endpoint) Judge(failed bool) {
+	if failed {
+		e.failed.Add(1)
+	} else {
+		e.well.Add(1)
+	}
+}
+
+// Judged counts what Judge was told since the endpoint was made, and how much of it
+// failed; they only grow.
+func (e *Endpoint) Judged() (requests, failed uint64) {
 	failed = e.failed.Load()
 	return e.well.Load() + failed, failed
 }
@@ -73,11 +82,9 @@ func (e *Endpoint) Ended() (requests, failed uint64) {
 func (e *Endpoint) Done(failed bool) {
 	e.inFlight.Add(-1)
 	if failed {
-		e.failed.Add(1)
 		e.failure(clock())
 		return
 	}
-	e.well.Add(1)
 	if e.streak.Load() != 0 {
 		e.streak.Store(0)
 	}
