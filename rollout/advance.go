@@ -132,7 +132,7 @@ func advance(r run, in runInput) (run, []runAction) {
 // the first task is asked for.
 func begin(it itinerary, id, by string, at time.Time) (run, []runAction) {
 	m := &move{at: at, run: run{
-		ID: id, By: by, Plan: it, StartedAt: at, Last: at, Stage: -1, Entered: -1,
+		ID: id, By: by, Plan: it, StartedAt: at, Last: at, Stage: -1, Entered: -1, Reached: -1,
 		Phase: PhaseChecking, Stages: make([]progress, len(it.Stages)),
 	}}
 	for i := range m.Stages {

@@ -48,7 +48,7 @@ func (m *move) shifted(ok bool, text string) {
 // lackDisk stays where it is: what can't be saved must not come into force.
 func (m *move) lackDisk(what, text string) {
 	m.Retry = diskAgain
-	m.waitFor("disk", fmt.Sprintf("the %s could not be saved and is tried again: %s", what, reasonOr(text, "no reason was given")))
+	m.waitFor("disk", fmt.Sprintf("the %s did not come about and is tried again: %s", what, reasonOr(text, "no reason was given")))
 	m.tellOnce("disk", m.Reason)
 }
 

@@ -63,19 +63,16 @@ func weightOf(stages []leg, i int) int {
 // end takes the canary out of traffic, first of all, and ends the run.
 func (m *move) end(as Phase, reason string) {
 	m.lower(0)
-	state, kind, word := stageSkipped, "aborted", "aborted"
-	switch as {
-	case PhaseRolledBack:
-		state, kind, word = stageFailed, "rollback", "rolled back"
-	case PhaseSuperseded:
-		word = "superseded"
+	state, kind, text := stageSkipped, "aborted", m.Plan.Canary+" has no traffic any more: "
+	if as == PhaseRolledBack {
+		state, kind, text = stageFailed, "rollback", m.Plan.Canary+" rolled back: "
 	}
 	if m.inStage() {
 		if p := &m.Stages[m.Stage]; p.State == stageRunning || p.State == stageEntering || as == PhaseRolledBack {
 			p.State, p.LeftAt = state, m.at
 		}
 	}
-	m.tell(kind, fmt.Sprintf("%s %s: %s", m.Plan.Canary, word, reason))
+	m.tell(kind, text+reason)
 	m.close(as, reason)
 }
 

@@ -26,18 +26,13 @@ func (m *move) follow(seen sight) {
 		return
 	}
 	m.lower(to)
-	m.tell("stage", fmt.Sprintf("%d endpoints of %s are ready: it goes down to %s %%", seen.endpoints, m.Plan.Canary, share(to)))
-	switch {
-	case m.promoting(): // the last stage has lost its weight, and has to show again that it can bear it
-		m.Stage, m.Approved = m.Entered, true
-		m.again()
-	case m.Stage == m.Entered && (m.Station == atStage || m.Station == atConfirmStage || m.Station == atAfterStage):
-		m.again()
+	m.tell("stage", fmt.Sprintf("%s goes down to %s %%: %d of its endpoints are ready", m.Plan.Canary, share(to), seen.endpoints))
+	if m.Stage == m.Entered && m.Station == atShift {
+		return // on its way up again already
 	}
-}
-
-// again returns to the shift of the stage that stands.
-func (m *move) again() {
+	// The stage that has lost its weight has to show again that it can bear it, also if the next was ahead.
+	m.Stage, m.Approved = m.Entered, true
+	m.stopStages(m.Stage)
 	m.Stages[m.Stage].State = stageEntering
 	m.arrive(atShift)
 }

@@ -29,6 +29,7 @@ type run struct {
 	Stages   []progress `json:"stages"`
 	WeightBP int        `json:"weight_bp"`          // of the canary, in force
 	Entered  int        `json:"entered"`            // index of the stage that WeightBP belongs to; -1: none
+	Reached  int        `json:"reached"`            // highest Stage so far; what is met again has no new time to wait
 	RiseBP   int        `json:"rise_bp,omitempty"`  // what the outstanding shift rises to
 	Task     uint64     `json:"task,omitempty"`     // outstanding; 0: none
 	Tasks    uint64     `json:"tasks,omitempty"`    // numbers given so far
@@ -179,7 +180,7 @@ func (r *run) check() error {
 		return nil
 	case len(r.Stages) != n:
 		return fmt.Errorf("rollout %s: %d stages of %d", r.ID, len(r.Stages), n)
-	case r.Stage < -1 || r.Stage > n || r.Entered < -1 || r.Entered >= n:
+	case r.Stage < -1 || r.Stage > n || r.Entered < -1 || r.Entered >= n || r.Reached < -1 || r.Reached > n:
 		return fmt.Errorf("rollout %s: no stage %d of %d", r.ID, r.Stage, n)
 	case r.WeightBP < 0 || r.WeightBP > wholeBP || r.RiseBP < 0 || r.RiseBP > wholeBP:
 		return fmt.Errorf("rollout %s: no weight %d", r.ID, max(r.WeightBP, r.RiseBP))

@@ -18,7 +18,7 @@ func (r *run) phase() Phase {
 			return PhaseWaiting
 		}
 	}
-	if r.Stage < 0 {
+	if r.Entered < 0 && r.WeightBP == 0 && !r.promoting() {
 		return PhaseChecking
 	}
 	return PhaseRunning

@@ -73,7 +73,7 @@ func (m *move) lackWindow() {
 }
 
 func (m *move) lackEndpoints(seen sight) {
-	m.waitFor("endpoints", fmt.Sprintf("%s needs %d ready endpoints of %s, %d are", m.where(), m.leg().Endpoints, m.Plan.Canary, seen.endpoints))
+	m.waitFor("endpoints", fmt.Sprintf("%s needs %d of the endpoints of %s ready; %d are", m.where(), m.leg().Endpoints, m.Plan.Canary, seen.endpoints))
 	m.tellOnce("endpoints", m.Reason)
 }
 
@@ -84,9 +84,9 @@ func (m *move) approvalText() string {
 	case g == nil || g.Timeout == 0:
 		return text
 	case g.Promote:
-		return fmt.Sprintf("%s; without an answer it goes on in %v", text, g.Timeout)
+		return fmt.Sprintf("%s; without an answer it goes on in %v", text, g.Timeout-m.Counted)
 	}
-	return fmt.Sprintf("%s; without an answer it fails in %v", text, g.Timeout)
+	return fmt.Sprintf("%s; without an answer it fails in %v", text, g.Timeout-m.Counted)
 }
 
 // tickApproval waits for a person, and for no longer than the gate says.

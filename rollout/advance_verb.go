@@ -104,6 +104,9 @@ func (m *move) resume(reason string) {
 	failed := m.Failed
 	m.Paused, m.Failed, m.Waiting, m.Reason = false, false, "", reason
 	m.tell("resumed", reason)
+	if m.Station != atStage {
+		m.Retry = 0 // it is asked again at once
+	}
 	switch {
 	case !failed && m.Station == atApproval:
 		m.waitFor("approval", m.approvalText())
@@ -112,6 +115,7 @@ func (m *move) resume(reason string) {
 	case !failed:
 	case m.inStage():
 		approved := m.Approved
+		m.Waited, m.Told = 0, nil
 		m.enter(m.Stage)
 		m.Approved = approved
 	default:

@@ -83,7 +83,9 @@ func (m *move) passGate() {
 // enter begins stage i, or what follows the last one.
 func (m *move) enter(i int) {
 	lasted := m.inStage() && m.leg().Lasts // passing that was the approval of the promotion
-	m.Stage, m.Waited, m.Told = i, 0, nil
+	if m.Stage = i; i > m.Reached {
+		m.Reached, m.Waited, m.Told = i, 0, nil
+	}
 	m.Approved = lasted && m.promoting()
 	switch {
 	case m.inStage():
@@ -120,7 +122,7 @@ func (m *move) ask() {
 
 // task is the outstanding task as an action.
 func (r *run) task() runAction {
-	a := runAction{task: r.Task, key: r.ID + "/" + string(r.Station) + "/" + r.stageName() + "/" + strconv.FormatUint(r.Question, 10)}
+	a := runAction{task: r.Task}
 	switch r.Station {
 	case atPreflight:
 		a.do = runPreflight
@@ -135,6 +137,11 @@ func (r *run) task() runAction {
 	default:
 		a.do, a.point = runHooks, string(r.Station)
 	}
+	place := reasonOr(a.point, string(r.Station))
+	if stage := r.stageName(); stage != "" {
+		place += "/" + stage
+	}
+	a.key = r.ID + "/" + place + "/" + strconv.FormatUint(r.Question, 10)
 	return a
 }
 
