@@ -69,8 +69,20 @@ func metadataKind() kind[map[string]string] {
 	}))
 }
 
+// hookVariables are the names that a hook's body may hold as ${name}; package webhook fills them in.
+func hookVariables() []string {
+	return []string{"service", "version", "stable", "strategy", "phase", "point", "stage", "weight", "id", "key", "hook", "reason", "time", "config_version",
+		"labels", "evidence", "event_type", "event_message", "event_version", "event_by", "event_time"}
+}
+
+const evidenceVariable = "evidence_" // and the name of a figure: its value
+
 // hookVariable reports whether ${name} is known in a hook's body.
 func hookVariable(name string) bool {
-	known := []string{"service", "version", "stable", "phase", "point", "stage", "weight", "id", "reason"}
-	return slices.Contains(known, name) || strings.HasPrefix(name, labelVariable) && name != labelVariable
+	for _, prefix := range []string{labelVariable, evidenceVariable} {
+		if strings.HasPrefix(name, prefix) && name != prefix {
+			return true
+		}
+	}
+	return slices.Contains(hookVariables(), name)
 }

@@ -116,7 +116,7 @@ func (d *decoder) validateHooks(r *Rollout, path string) {
 		d.unique(seen, h.Name, at+".name", "hook")
 		d.validateHookStages(r, h, path, at)
 		if d.options.Expand {
-			d.variables(h.Body, at+".body", hookVariable, "service, version, stable, phase, point, stage, weight, id, reason or label_NAME")
+			d.variables(h.Body, at+".body", hookVariable, strings.Join(hookVariables(), ", ")+", label_NAME or evidence_NAME")
 		}
 		if d.wrongOrOpaque(at+".format") || d.wrongOrOpaque(at+".on") {
 			continue

@@ -13,21 +13,22 @@ import (
 )
 
 // variables are what ${name} in a body of the hook's own may be: the names of our own message; label_NAME,
-// evidence_NAME and event_NAME for what lies within, with _ for what no variable's name can hold;
+// evidence_NAME and event_NAME for what lies within (of an event: empty where there is none), with _ for what no variable's name can hold;
 // and labels and evidence as a whole, which stay objects where they are all of a text.
 func (f *Facts) variables(hook config.Hook) map[string]any {
 	vars := map[string]any{
 		"service": f.Service, "phase": f.Phase, "point": f.Point, "version": f.Version, "stable": f.Stable,
 		"strategy": f.Strategy, "stage": f.Stage, "weight": strconv.FormatFloat(f.Weight, 'f', -1, 64), "id": f.ID,
 		"key": f.delivery(hook), "reason": f.Reason, "config_version": f.ConfigVersion,
-		"time": f.Time.UTC().Format(time.RFC3339Nano), "hook": hook.Name,
+		"time": f.Time.UTC().Format(time.RFC3339Nano), "hook": hook.Name, "event_time": "",
 		"labels": whole(f.Labels), "evidence": whole(Encodable(f.Evidence)),
 	}
+	event := Event{}
 	if f.Event != nil {
-		vars["event_type"], vars["event_message"] = f.Event.Type, f.Event.Message
-		vars["event_version"], vars["event_by"] = f.Event.Version, f.Event.By
-		vars["event_time"] = f.Event.Time.UTC().Format(time.RFC3339Nano)
+		event = *f.Event
+		vars["event_time"] = event.Time.UTC().Format(time.RFC3339Nano)
 	}
+	vars["event_type"], vars["event_message"], vars["event_version"], vars["event_by"] = event.Type, event.Message, event.Version, event.By
 	for name, value := range f.Labels {
 		vars["label_"+variable(name)] = value
 	}

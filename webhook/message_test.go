@@ -157,6 +157,34 @@ func TestBodyOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestBodyOfAnEvent(t *testing.T) {
+	hook := config.Hook{Body: map[string]any{"text": "${event_type} of ${event_version} by ${event_by} at ${event_time}: ${event_message}"}}
+	for want, f := range map[string]Facts{
+		`{"text":"trip of v2 by guard at 2026-11-22T11:00:00.123Z: v2 cut after 9 of 9 attempts failed"}`: eventFacts(),
+		`{"text":" of  by  at : "}`: facts("before_stage"),
+	} {
+		if body, _, err := Message(hook, f); err != nil || string(body) != want {
+			t.Errorf("got %s, %v, want %s", body, err, want)
+		}
+	}
+}
+
+// TestVariablesAreThoseOfTheConfiguration: what validate lets through must be filled in, and the other way round.
+func TestVariablesAreThoseOfTheConfiguration(t *testing.T) {
+	f := eventFacts()
+	for name := range f.variables(config.Hook{}) {
+		text := "services: [{name: shop, routes: [{path: /}], stable: v1, versions: [{name: v1, weight: 100, endpoints: ['http://127.0.0.1:1']}, {name: v2, weight: 0, endpoints: ['http://127.0.0.1:2'], labels: {release: '1', build-id: '2'}}],\n" +
+			" rollout: {strategy: canary, canary: v2, stages: progressive, hooks: [{name: a, on: event, url: 'http://127.0.0.1:3', body: {x: '${" + name + "}'}}]}}]\n"
+		path := filepath.Join(t.TempDir(), "sluice.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(path); err != nil {
+			t.Errorf("${%s}: %v", name, err)
+		}
+	}
+}
+
 func TestBodyCannotBeBrokenOutOf(t *testing.T) {
 	f := facts("before_stage")
 	f.Reason = `"},"admin":true,{"x":"${id}\`
@@ -169,9 +197,9 @@ func TestBodyCannotBeBrokenOutOf(t *testing.T) {
 
 func TestBodiesThatCannotBeFilled(t *testing.T) {
 	for in, want := range map[string]string{
-		"${nobody}":         "got ${nobody}, want one of config_version, evidence",
+		"${nobody}":         "got ${nobody}, want one of config_version, event_by",
 		"${label_missing}":  "got ${label_missing}",
-		"${event_type}":     "got ${event_type}", // there is no event at this point
+		"${evidence_none}":  "got ${evidence_none}",
 		"${open":            "got ${open",
 		"x ${a${service}} ": "got ${a${service}",
 	} {
