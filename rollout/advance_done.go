@@ -49,7 +49,9 @@ func (m *move) shifted(ok bool, text string) {
 func (m *move) lackDisk(what, text string) {
 	m.Retry = diskAgain
 	m.waitFor("disk", fmt.Sprintf("the %s did not come about and is tried again: %s", what, reasonOr(text, "no reason was given")))
-	m.tellOnce("disk", m.Reason)
+	if !m.overdue() {
+		m.tellOnce("disk", m.Reason)
+	}
 }
 
 func (m *move) examined(ok bool, text string) {
@@ -86,7 +88,9 @@ func (m *move) answered(ok bool, text string) {
 			m.Retry = askAgain
 		}
 		m.waitFor("hook", fmt.Sprintf("%s holds until a hook of %s passes: %s", m.where(), m.Station, reasonOr(text, "no reason was given")))
-		m.tellOnce("hook", m.Reason)
+		if !m.overdue() {
+			m.tellOnce("hook", m.Reason)
+		}
 	default:
 		m.failHook(string(m.Station), text)
 	}

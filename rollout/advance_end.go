@@ -34,7 +34,7 @@ func (m *move) breach(reason string) {
 func (m *move) holdAt(i int, reason string) {
 	m.lower(weightOf(m.Plan.Stages, i-1))
 	m.Task, m.RiseBP, m.Stopped = 0, 0, false
-	m.Entered = min(m.Entered, i-1)
+	m.Entered = max(-1, min(m.Entered, i-1))
 	if i >= 0 && i < len(m.Stages) {
 		m.stopStages(i)
 		m.Stages[i].State, m.Stages[i].LeftAt = stageFailed, m.at

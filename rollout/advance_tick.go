@@ -38,20 +38,28 @@ func (m *move) tick(seen sight, passed time.Duration) {
 		m.tickStage(seen, passed)
 	default:
 		m.observe(seen)
-		if m.wait(passed) && m.Task == 0 && m.Retry == 0 {
+		if m.Task == 0 && m.Retry == 0 {
+			m.Waited += passed // too much of it shows at the answer: what is due is tried first
 			m.ask()
+			return
 		}
+		m.wait(passed)
 	}
 }
 
 // wait counts time without progress; false: that was too much, and the run has failed.
 func (m *move) wait(passed time.Duration) bool {
 	m.Waited += passed
+	return !m.overdue()
+}
+
+// overdue fails a run that has waited for too long.
+func (m *move) overdue() bool {
 	if m.Waited < m.maxWait() {
-		return true
+		return false
 	}
 	m.fail(fmt.Sprintf("%s did not go on within max_wait %v: %s", m.where(), m.maxWait(), m.Reason))
-	return false
+	return true
 }
 
 // tickEntry waits for a window and for endpoints.
@@ -123,19 +131,17 @@ func (m *move) tickRise(seen sight, passed time.Duration) {
 	case m.Retry > 0:
 		m.wait(passed)
 	case m.Station == atPromotion:
-		if m.wait(passed) {
-			m.ask()
-			m.Waiting, m.Reason = "", m.Plan.Canary+" becomes stable"
-		}
+		m.Waited += passed
+		m.ask()
+		m.Waiting, m.Reason = "", m.Plan.Canary+" becomes stable"
 	case to == m.leg().WeightBP && to == m.WeightBP && !m.Moved:
 		m.put(runAction{do: runRestage})
 		m.settle()
 	case to > m.WeightBP || m.Moved:
-		if m.wait(passed) {
-			m.RiseBP = to
-			m.ask()
-			m.Waiting, m.Reason = "", fmt.Sprintf("the weight of %s goes to %s %%", m.Plan.Canary, share(to))
-		}
+		m.Waited += passed
+		m.RiseBP = to
+		m.ask()
+		m.Waiting, m.Reason = "", fmt.Sprintf("the weight of %s goes to %s %%", m.Plan.Canary, share(to))
 	default: // of rolling: what is ready carries no more than there is
 		m.lackEndpoints(seen)
 		m.wait(passed)
