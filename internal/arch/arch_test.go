@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"sluice/notify":           {"sluice/config", "sluice/webhook"},
 	"sluice/smoke":            {"sluice/config"},
 	"sluice/preflight":        {"sluice/config", "sluice/upstream"},
+	"sluice/deploy":           {},
 	"sluice/internal/advice":  {},
 	"sluice/internal/arch":    {},
 	"sluice/internal/backend": {},
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 	"sluice/simulation":       {"sluice/analysis", "sluice/recording", "sluice/internal/peers"},
 	"sluice/cmd/sluice": {"sluice/config", "sluice/analysis", "sluice/upstream", "sluice/bench", "sluice/router",
 		"sluice/proxy", "sluice/promql", "sluice/rollout", "sluice/admin", "sluice/internal/backend", "sluice/recording", "sluice/simulation",
-		"sluice/store", "sluice/history", "sluice/series", "sluice/comparison", "sluice/webhook", "sluice/notify", "sluice/smoke", "sluice/preflight", "sluice/internal/advice"},
+		"sluice/store", "sluice/history", "sluice/series", "sluice/comparison", "sluice/webhook", "sluice/notify", "sluice/smoke", "sluice/preflight", "sluice/internal/advice", "sluice/deploy"},
 }
 
 // Tests may use these besides what their package may import.
