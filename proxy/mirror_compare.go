@@ -32,7 +32,7 @@ const (
 type compareLimits struct {
 	MaxBytes int64         // of kept answers; default 32 MiB
 	Queue    int           // requests whose answers are there and wait; default 256
-	Life     time.Duration // from the request to its last answer; default 1 min, and 10 s beyond the mirror's timeout at least
+	Life     time.Duration // from the request to its last answer; default 1 min, and at least a sixth of it beyond the mirror's timeout
 }
 
 // comparer compares the answers of copied requests with stable's, beside the
@@ -68,20 +68,20 @@ type comparePolicy struct {
 
 // What became of a comparison besides being made.
 const (
-	compareEqual         = "equal"
-	compareDifferent     = "different"
-	compareNoiseEqual    = "noise_equal"
-	compareNoiseDiffers  = "noise_different"
-	compareDroppedBytes  = "dropped_bytes"
-	compareDroppedBusy   = "dropped_busy"
-	compareDroppedLate   = "dropped_stalled"
-	compareDroppedPanic  = "dropped_panic"
-	compareStopping      = "dropped_stopping"
-	compareNotStable     = "skipped_not_stable" // another version answered, or the proxy itself
-	compareIncomplete    = "skipped_incomplete" // the client left, or stable's answer broke off
-	compareStream        = "skipped_stream"     // answers that do not end
-	compareUnsent        = "skipped_unsent"     // the copy met a limit of ours, or no endpoint
-	compareSkippedInject = "skipped_injected"
+	compareEqual        = "equal"
+	compareDifferent    = "different"
+	compareNoiseEqual   = "noise_equal"
+	compareNoiseDiffers = "noise_different"
+	compareDroppedBytes = "dropped_bytes"
+	compareDroppedBusy  = "dropped_busy"
+	compareDroppedLate  = "dropped_stalled"
+	compareDroppedPanic = "dropped_panic"
+	compareStopping     = "dropped_stopping"
+	compareNotStable    = "skipped_not_stable" // another version answered, or the proxy itself
+	compareIncomplete   = "skipped_incomplete" // the client left, or stable's answer broke off
+	compareStream       = "skipped_stream"     // answers that do not end
+	compareUnsent       = "skipped_unsent"     // the copy met a limit of ours, or no endpoint
+	compareInjected     = "skipped_injected"
 )
 
 func newComparer(limits compareLimits, logger *slog.Logger) *comparer {

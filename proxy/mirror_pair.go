@@ -52,10 +52,7 @@ type pair struct {
 func (c *comparer) begin(m *router.Mirror, state *compared, service string, r comparison.Request) *pair {
 	p := &pair{comparer: c, state: state, policy: state.policyOf(m), service: service, request: r, open: 2}
 	p.sides[sideStable].state, p.sides[sideShadow].state = sideAsked, sideAsked
-	life := c.limits.Life
-	if m.Timeout > life-10*time.Second {
-		life = m.Timeout + 10*time.Second
-	}
+	life := max(c.limits.Life, m.Timeout+c.limits.Life/6)
 	p.mu.Lock() // the timer may be early
 	defer p.mu.Unlock()
 	p.expiry = time.AfterFunc(life, func() { p.drop(compareDroppedLate) })

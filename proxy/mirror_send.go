@@ -30,6 +30,9 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 	}
 	ctx, cancel := context.WithTimeout(run, timeout)
 	defer cancel()
+	if c.suffer(ctx) {
+		return mirrorInjected
+	}
 	e, err := c.to.Pool.Pick(nil)
 	if err != nil {
 		w.mirrors.report(c, "", err)
