@@ -31,7 +31,7 @@ func (s *Server) record(c *call) {
 	}
 	s.o.Audit.LogAttrs(context.WithoutCancel(c.r.Context()), level, "admin change",
 		slog.String("who", who), slog.String("role", string(c.who.role)), slog.String("remote", remoteOf(c.r)),
-		slog.String("method", printable(c.r.Method)), slog.String("path", printable(c.r.URL.Path)),
+		slog.String("method", printable(c.r.Method)), slog.String("path", shownPath(c.r)),
 		slog.String("service", a.service), slog.String("version", a.version),
 		slog.String("before", a.before), slog.String("after", a.after), slog.String("reason", a.reason),
 		slog.Bool("dry_run", a.dryRun), slog.Int("status", c.w.status), slog.String("request_id", c.id))

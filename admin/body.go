@@ -55,8 +55,13 @@ func (c *call) object(into map[string]any) error {
 }
 
 func wanted(target any) string {
-	if _, ok := target.(*string); ok {
+	switch target.(type) {
+	case *string:
 		return "a string"
+	case *bool:
+		return "true or false"
+	case *float64, *int:
+		return "a number"
 	}
 	return "an object"
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 )
 
 // call is one request with what the server found out about it. It belongs to
@@ -52,7 +53,7 @@ func (s *Server) newCall(w http.ResponseWriter, r *http.Request) *call {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
-	log := s.o.Logger.With("request_id", id, "method", printable(r.Method), "path", printable(r.URL.Path))
+	log := s.o.Logger.With("request_id", id, "method", printable(r.Method), "path", shownPath(r))
 	return &call{w: &answer{ResponseWriter: w}, r: r, id: id, log: log}
 }
 
@@ -70,6 +71,15 @@ func requestID(got string) string {
 	var random [16]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	return hex.EncodeToString(random[:])
+}
+
+// shownPath is the path as logs and answers may hold it: a signed link is a right,
+// and whoever reads the log shall not have it.
+func shownPath(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, linksPath) {
+		return linksPath + "***"
+	}
+	return printable(r.URL.Path)
 }
 
 // printable quotes what could disturb a log or a sentence, and cuts it short.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"sluice/config"
 	"sluice/rollout"
@@ -64,22 +63,13 @@ func (s *Server) putState(c *call) error {
 // apply carries out a change and answers with the service as it is then, or,
 // for a dry run, as it would be.
 func (s *Server) apply(c *call, svc *router.Service, reason string, do func(rollout.Command) (config.Weights, error)) error {
-	dryRun, err := boolean(c.r.URL.Query(), "dry_run", false)
-	if err != nil {
-		return err
-	}
-	if utf8.RuneCountInString(reason) > maxReason {
-		return kindInvalid.problem("reason: got %d characters, want at most %d", utf8.RuneCountInString(reason), maxReason)
-	}
-	ifMatch, err := ifMatchOf(c.r.Header)
+	cmd, err := s.command(c, svc, reason)
 	if err != nil {
 		return err
 	}
 	before, _ := s.o.Live.Weights(svc.Name)
-	c.audit.before, c.audit.reason, c.audit.dryRun = summary(svc, before), reason, dryRun
-	after, err := do(rollout.Command{
-		Service: svc.Name, By: "api:" + c.who.name, Reason: reason, IfMatch: ifMatch, DryRun: dryRun,
-	})
+	c.audit.before = summary(svc, before)
+	after, err := do(cmd)
 	if errors.Is(err, rollout.ErrStale) {
 		return refusal(err).with("Etag", s.o.Controller.ETag(svc.Name))
 	}
@@ -87,7 +77,7 @@ func (s *Server) apply(c *call, svc *router.Service, reason string, do func(roll
 		return refusal(err)
 	}
 	c.audit.after = summary(svc, after)
-	if !dryRun {
+	if !cmd.DryRun {
 		return s.answerService(c, svc)
 	}
 	c.w.Header().Set("ETag", s.o.Controller.ETag(svc.Name))
@@ -159,12 +149,4 @@ func ifMatchOf(h http.Header) (string, error) {
 		return "", kindBadRequest.problem("If-Match: got no tag, want the ETag of the service or *")
 	}
 	return list, nil
-}
-
-// rolloutLater answers for the verbs that the next release brings.
-func (s *Server) rolloutLater(c *call) error {
-	if _, err := s.service(c); err != nil {
-		return err
-	}
-	return kindLater.problem("rollouts come with a later release; the guard, weights and states are in force without one")
 }

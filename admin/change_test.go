@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -258,16 +257,6 @@ func TestActiveReleasesQuarantine(t *testing.T) {
 	p.do("PUT", "/api/v1/services/shop/versions/v2/state", `{"state":"active"}`).into(t, &got)
 	if live, _ := p.live.Weights("shop"); got.Versions[1].State != "active" || live.States["v2"] != config.Active {
 		t.Errorf("got %+v, live %v", got.Versions[1], live.States)
-	}
-}
-
-func TestRolloutComesLater(t *testing.T) {
-	p := start(t, nil)
-	for _, method := range []string{"GET", "POST"} {
-		r := p.do(method, "/api/v1/services/shop/rollout", map[string]string{"POST": `{"action":"start"}`}[method])
-		if r.status != http.StatusNotImplemented || !strings.Contains(r.body, "later release") {
-			t.Errorf("%s: got %d %s", method, r.status, r.body)
-		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,7 +83,13 @@ func (l *lines) String() string {
 // start runs a server on a loopback port. edit changes the admin settings and options.
 func start(t *testing.T, edit func(*config.Admin, *Options)) *plant {
 	t.Helper()
-	p := build(t, edit)
+	return startWith(t, shop, rollout.Options{}, edit)
+}
+
+// startWith is start with another file and controller.
+func startWith(t *testing.T, file string, c rollout.Options, edit func(*config.Admin, *Options)) *plant {
+	t.Helper()
+	p := buildWith(t, file, c, edit)
 	admin := p.config.Load().Admin
 	ln, err := Listen(admin)
 	if err != nil {
@@ -112,12 +119,18 @@ func start(t *testing.T, edit func(*config.Admin, *Options)) *plant {
 // build makes a server that does not run.
 func build(t *testing.T, edit func(*config.Admin, *Options)) *plant {
 	t.Helper()
-	cfg, err := config.Parse("shop.yaml", []byte(shop), config.ParseOptions{})
+	return buildWith(t, shop, rollout.Options{}, edit)
+}
+
+func buildWith(t *testing.T, file string, c rollout.Options, edit func(*config.Admin, *Options)) *plant {
+	t.Helper()
+	cfg, err := config.Parse("shop.yaml", []byte(file), config.ParseOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &plant{t: t, live: router.NewLive(), client: &http.Client{Transport: &http.Transport{}}, audit: new(lines)}
-	p.controller, err = rollout.New(rollout.Options{Traffic: p.live})
+	c.Traffic = p.live
+	p.controller, err = rollout.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,4 +255,12 @@ func toJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// serve is a server that answers with handler; its URL.
+func serve(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return s.URL
 }

@@ -34,7 +34,7 @@ func newRegistry(o Options) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo(o.BuildVersion), newTraffic(o),
+		buildInfo(o.BuildVersion), newTraffic(o), newProgress(o),
 	}
 	if o.Reloads != nil {
 		all = append(all, newReloads(o.Reloads))

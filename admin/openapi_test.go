@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/comparison"
+	"sluice/history"
 	"sluice/rollout"
 )
 
@@ -83,6 +85,18 @@ func TestOpenAPIReferences(t *testing.T) {
 	}
 }
 
+// described are the types behind the schemas.
+var described = map[string]any{
+	"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Promotion": promotionView{}, "Counts": countsView{}, "Endpoint": endpointView{},
+	"Rollout": rolloutView{}, "Stage": rollout.StageStatus{}, "Check": rollout.Check{}, "SmokeTest": rollout.SmokeResult{},
+	"HookCall": rollout.HookResult{}, "ArmResult": rollout.ArmResult{}, "Shadow": rollout.ShadowResult{},
+	"History": historyView{}, "Record": history.Record{}, "PastStage": history.Stage{},
+	"KPIs": kpisView{}, "Runs": history.Runs{}, "Figure": history.Figure{}, "Spread": history.Spread{},
+	"Scaling": scalingView{}, "Assignment": assignmentView{}, "Faults": faultsView{}, "RunningFault": runningFault{},
+	"Comparison": comparison.Report{}, "ComparedField": comparison.Field{}, "ComparedExample": comparison.Example{},
+	"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
+}
+
 // What the schemas name is what the answers hold, both ways.
 func TestOpenAPISchemasMatchTheAnswers(t *testing.T) {
 	var doc struct {
@@ -95,20 +109,46 @@ func TestOpenAPISchemasMatchTheAnswers(t *testing.T) {
 	if err := json.Unmarshal(openAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
-	for schema, of := range map[string]any{
-		"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Promotion": promotionView{}, "Counts": countsView{}, "Endpoint": endpointView{},
-		"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
-	} {
-		var fields []string
-		for f := range reflect.TypeOf(of).Fields() {
-			if tag := f.Tag.Get("json"); tag != "" {
-				name, _, _ := strings.Cut(tag, ",")
-				fields = append(fields, name)
-			}
-		}
-		slices.Sort(fields)
+	for schema, of := range described {
+		fields := slices.Sorted(maps.Keys(jsonFields(reflect.TypeOf(of))))
 		if described := slices.Sorted(maps.Keys(doc.Components.Schemas[schema].Properties)); !slices.Equal(described, fields) {
 			t.Errorf("%s: described %v, answered %v", schema, described, fields)
+		}
+	}
+}
+
+// jsonFields are the names that a struct has in JSON, and whether they are always there.
+func jsonFields(of reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for f := range of.Fields() {
+		if f.Anonymous {
+			maps.Copy(names, jsonFields(f.Type))
+		}
+	}
+	for f := range of.Fields() {
+		if tag := f.Tag.Get("json"); tag != "" {
+			name, options, _ := strings.Cut(tag, ",")
+			names[name] = !strings.Contains(options, "omit")
+		}
+	}
+	return names
+}
+
+// What is always there is required, and nothing else is.
+func TestOpenAPIRequiresWhatIsAlwaysThere(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct{ Required []string }
+		}
+	}
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for schema, of := range described {
+		for name, always := range jsonFields(reflect.TypeOf(of)) {
+			if required := slices.Contains(doc.Components.Schemas[schema].Required, name); required != always {
+				t.Errorf("%s.%s: required %v, always there %v", schema, name, required, always)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -31,6 +32,9 @@ func hostAllowed(host string, admin config.Admin, local net.Addr) bool {
 		return true
 	}
 	if slices.ContainsFunc(admin.AllowedHosts, func(h string) bool { return bareHost(h) == host }) {
+		return true
+	}
+	if public, err := url.Parse(admin.PublicURL); err == nil && public.Host != "" && bareHost(public.Host) == host {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

@@ -56,7 +56,6 @@ var (
 	kindThrottled    = kind{"throttled", "Too many refused attempts", http.StatusTooManyRequests}
 	kindInternal     = kind{"internal", "Internal error", http.StatusInternalServerError}
 	kindUnsaved      = kind{"unsaved", "The change could not be kept, so it was not made", http.StatusInternalServerError}
-	kindLater        = kind{"not-implemented", "Not part of this release", http.StatusNotImplemented}
 	kindBusy         = kind{"busy", "Too many event streams are open", http.StatusServiceUnavailable}
 )
 
@@ -128,6 +127,9 @@ func (c *call) refuse(err error) {
 		c.log.Error("admin call failed", "error", p.cause)
 	}
 	p.Instance, p.RequestID = c.r.URL.Path, c.id
+	if strings.HasPrefix(p.Instance, linksPath) {
+		p.Instance = shownPath(c.r)
+	}
 	for name, values := range p.header {
 		c.w.Header()[name] = values
 	}

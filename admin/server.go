@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/comparison"
 	"sluice/config"
 	"sluice/rollout"
 	"sluice/router"
@@ -28,9 +29,12 @@ type Options struct {
 	Config       func() *config.Config // the one in force; asked at every request, so tokens follow a reload
 	Live         *router.Live
 	Controller   *rollout.Controller
-	Ready        func() (reasons []string) // empty: ready; nil: always ready
-	Reloads      func() Reloads            // nil: no reload metrics
-	Collectors   []prometheus.Collector    // further metrics (the proxy's own)
+	Ready        func() (reasons []string)                                // empty: ready; nil: always ready
+	Reloads      func() Reloads                                           // nil: no reload metrics
+	Collectors   []prometheus.Collector                                   // further metrics (the proxy's own)
+	Scaling      *router.Scaling                                          // measures demand; whoever makes it runs it. nil: none is measured
+	Comparison   func(service string) (report comparison.Report, ok bool) // of mirrored answers; nil: nothing is compared
+	StateDir     string                                                   // where the key of signed links is kept; "": they end with the process
 	BuildVersion string
 	Logger       *slog.Logger // nil discards
 	Audit        *slog.Logger // every change; nil: Logger
@@ -47,10 +51,13 @@ type Server struct {
 	o        Options
 	handler  http.Handler
 	throttle *throttle
-	origin   *http.CrossOriginProtection
-	metrics  http.Handler
-	streams  atomic.Int64   // event streams open now
-	requests sync.WaitGroup // handlers running now
+	links    *linkStore
+
+	linkThrottle *throttle // of wrong links; apart, so that they hold up no token
+	origin       *http.CrossOriginProtection
+	metrics      http.Handler
+	streams      atomic.Int64   // event streams open now
+	requests     sync.WaitGroup // handlers running now
 }
 
 // New checks o and builds the handler. It opens nothing.
@@ -64,7 +71,15 @@ func New(o Options) (*Server, error) {
 	if o.Audit == nil {
 		o.Audit = o.Logger
 	}
-	s := &Server{o: o, throttle: newThrottle(), origin: http.NewCrossOriginProtection()}
+	if o.Scaling == nil {
+		o.Scaling = router.NewScaling(o.Live)
+	}
+	s := &Server{o: o, throttle: newThrottle(), linkThrottle: newThrottle(), origin: http.NewCrossOriginProtection()}
+	links, err := openLinks(o.StateDir)
+	if err != nil {
+		o.Logger.Warn("links not kept", "error", err)
+	}
+	s.links = links
 	metrics, err := newMetrics(o)
 	if err != nil {
 		return nil, fmt.Errorf("admin: metrics: %w", err)
