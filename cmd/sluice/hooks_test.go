@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -214,5 +217,32 @@ sluice_notifications_suppressed_total 0
 	}
 	if n, err := testutil.GatherAndCount(registry, "sluice_notifications_total"); n != 15 || err != nil {
 		t.Errorf("got %d series, %v", n, err)
+	}
+}
+
+// TestHooksDocument keeps docs/HOOKS.md true: its file is valid, its message is the one that is sent, its signature verifies.
+func TestHooksDocument(t *testing.T) {
+	text := document(t, "docs/HOOKS.md")
+	for _, block := range fenced(text, "yaml") {
+		path := filepath.Join(t.TempDir(), "sluice.yaml")
+		if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(path); err != nil {
+			t.Error(err)
+		}
+	}
+	var shown, sent map[string]any
+	if err := json.Unmarshal([]byte(fenced(text, "json")[0]), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(document(t, "webhook/testdata/json.json")), &sent); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(shown, sent) {
+		t.Errorf("the document shows %v, and sent is %v", shown, sent)
+	}
+	if signature := webhook.Sign("key", "1800000000", []byte(`{"a":1}`)); !strings.Contains(text, "`"+signature+"`") {
+		t.Errorf("the document's signature is not %s", signature)
 	}
 }
