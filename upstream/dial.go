@@ -22,7 +22,7 @@ func (e *Endpoint) dial(ctx context.Context, timeout time.Duration) (*link, erro
 		secure := tls.Client(tcp, cfg)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = tcp.Close()
-			return nil, fmt.Errorf("tls handshake with %s: %w", tcp.RemoteAddr(), err)
+			return nil, fmt.Errorf("%w with %s: %w", ErrHandshake, tcp.RemoteAddr(), err)
 		}
 		l.nc = secure
 	}

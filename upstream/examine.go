@@ -8,7 +8,7 @@ import (
 
 // Reach opens a connection to e as requests do, TLS handshake included, and closes it. It
 // is outside of the version's limits and says nothing to its health. state is nil for
-// plain http. An error of the handshake wraps its cause. Safe for concurrent use.
+// plain http. An error of the handshake wraps ErrHandshake and its cause. Safe for concurrent use.
 func (e *Endpoint) Reach(ctx context.Context, timeout time.Duration) (state *tls.ConnectionState, err error) {
 	l, err := e.dial(ctx, timeout)
 	if err != nil {

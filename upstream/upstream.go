@@ -21,9 +21,11 @@ import (
 
 // ErrNoEndpoint says that a pool has no endpoint that may be used.
 // ErrOverLimit says that the version's connection and pending limits are reached.
+// ErrHandshake says that an address was reached, and TLS did not come about.
 var (
 	ErrNoEndpoint = errors.New("no usable endpoint")
 	ErrOverLimit  = errors.New("connection and pending limits reached")
+	ErrHandshake  = errors.New("tls handshake")
 )
 
 const (
