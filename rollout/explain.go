@@ -74,9 +74,11 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		e.Fields = verdictEvidence(f.verdict)
 		e.Fields["verdict"] = "breach"
 	case doSwitchBack:
-		e.Type = "verdict"
+		e.Type = "rollback"
 		e.Fields = switchEvidence(a, f)
-		e.Fields["verdict"] = "breach"
+		if s.course != nil {
+			e.Fields["id"], e.Fields["stage"], e.Fields["weight"] = s.course.Run.ID, "", 0.0
+		}
 	case doEject:
 		e.Type = "endpoint"
 		e.Fields = endpointEvidence(f)

@@ -49,6 +49,7 @@ type labVersion struct {
 	split, ruled analysis.Recorder
 	trip         analysis.Trip
 	load         analysis.Utilization
+	failed       analysis.Exemplars
 	state, back  config.State
 	probing      bool
 	good         int
@@ -107,7 +108,7 @@ func (l *lab) Arms(service string) []analysis.Arm {
 		v := s.versions[name]
 		arms = append(arms, analysis.Arm{Service: service, Version: name, Stable: name == s.weights.Stable,
 			WeightBP: s.weights.BP[name], Cut: v.state == config.Tripped || v.state == config.Quarantined,
-			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip, Load: &v.load})
+			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip, Load: &v.load, Exemplars: &v.failed})
 	}
 	return arms
 }
@@ -364,5 +365,13 @@ func (b *bench) wantWeights(v1, v2 int) {
 	w, _ := b.lab.Weights("shop")
 	if w.BP["v1"] != v1 || w.BP["v2"] != v2 {
 		b.t.Fatalf("weights are %v, want v1 %d, v2 %d", w.BP, v1, v2)
+	}
+}
+
+// exemplars lets failed requests of a version have been seen.
+func (l *lab) exemplars(service, version string, ids ...string) {
+	v := l.version(service, version)
+	for _, id := range ids {
+		v.failed.Add(time.Now(), []byte(id), analysis.ServerError)
 	}
 }
