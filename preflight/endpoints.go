@@ -1,0 +1,162 @@
+package preflight
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/upstream"
+)
+
+// expiresSoon is what a certificate should have left.
+const expiresSoon = 14 * 24 * time.Hour
+
+// reached is what became of one endpoint.
+type reached struct {
+	endpoint *upstream.Endpoint
+	state    *tls.ConnectionState // nil: plain http, or not reached
+	err      error
+}
+
+// endpoints connects to each of the candidate's, as requests will, and looks at its certificate.
+func (s *Subject) endpoints(ctx context.Context) []Finding {
+	const name = "endpoints"
+	if s.CanaryPool == nil {
+		return not(name, Critical, "version %s is not in force", s.Canary)
+	}
+	all := s.CanaryPool.Resolved()
+	if len(all) == 0 {
+		return not(name, s.missing(), "version %s has no endpoint: %s", s.Canary, s.names())
+	}
+	timeout := s.Service.Timeouts.Connect
+	if timeout <= 0 {
+		timeout = time.Second
+	}
+	results := make([]reached, len(all))
+	each(len(all), func(i int) {
+		results[i].endpoint = all[i]
+		results[i].state, results[i].err = all[i].Reach(ctx, timeout)
+	})
+	var unreachable, refused, expiring []string
+	secure := false
+	for _, r := range results {
+		secure = secure || r.state != nil || handshake(r.err)
+		switch {
+		case handshake(r.err):
+			refused = append(refused, at(r.endpoint)+": "+r.err.Error())
+		case r.err != nil:
+			unreachable = append(unreachable, at(r.endpoint)+": "+r.err.Error())
+		case r.state != nil:
+			if end, soon := s.expiry(r.state); soon {
+				expiring = append(expiring, fmt.Sprintf("%s: until %s", at(r.endpoint), end.UTC().Format(time.RFC3339)))
+			}
+		}
+	}
+	findings := ok(name, Critical, "all %d of %s accept connections", len(all), s.Canary)
+	if len(unreachable) > 0 {
+		findings = not(name, s.missing(), "%d of %d can't be reached: %s", len(unreachable), len(all), some(unreachable))
+	}
+	if !secure {
+		return findings
+	}
+	switch {
+	case len(refused) > 0:
+		return append(findings, not("tls", Critical, "%d of %d fail the handshake: %s", len(refused), len(all), some(refused))...)
+	case len(expiring) > 0:
+		return append(findings, not("tls", Warning, "certificates end within 14 days: %s", some(expiring))...)
+	}
+	return append(findings, ok("tls", Critical, "certificates are valid for 14 days at least")...)
+}
+
+// missing endpoints are what a rolling update begins with: its stages wait for them.
+func (s *Subject) missing() Severity {
+	if s.Service.Rollout != nil && s.Service.Rollout.Strategy == "rolling" {
+		return Warning
+	}
+	return Critical
+}
+
+func (s *Subject) names() string {
+	for _, v := range s.Service.Versions {
+		if v.Name == s.Canary && len(v.Endpoints) > 0 {
+			var hosts []string
+			for _, e := range v.Endpoints {
+				hosts = append(hosts, e.URL)
+			}
+			return some(hosts) + " could not be looked up"
+		}
+	}
+	return "none is configured"
+}
+
+// handshake reports whether err comes from TLS: the address was reached.
+func handshake(err error) bool {
+	return errors.Is(err, upstream.ErrHandshake)
+}
+
+// expiry is the first end of a certificate in the chain that the endpoint showed, or of that which vouches for it.
+func (s *Subject) expiry(state *tls.ConnectionState) (end time.Time, soon bool) {
+	chain := state.PeerCertificates
+	if len(state.VerifiedChains) > 0 {
+		chain = state.VerifiedChains[0]
+	}
+	for _, c := range chain {
+		if end.IsZero() || c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end, !end.IsZero() && end.Sub(s.Now()) < expiresSoon
+}
+
+// at is an endpoint as people know it.
+func at(e *upstream.Endpoint) string {
+	if strings.HasSuffix(e.URL(), "://"+e.Addr()) {
+		return e.URL()
+	}
+	return e.URL() + " (" + e.Addr() + ")"
+}
+
+// health runs the service's checks once.
+func (s *Subject) health(ctx context.Context) []Finding {
+	const name = "health"
+	if s.Service.Health == nil {
+		return ok(name, Warning, "the service has no health checks: only its traffic shows whether an endpoint works")
+	}
+	if s.CanaryPool == nil {
+		return not(name, Critical, "version %s is not in force", s.Canary)
+	}
+	all := s.CanaryPool.Resolved()
+	errs := make([]error, len(all))
+	each(len(all), func(i int) { errs[i] = s.CanaryPool.Examine(ctx, all[i]) })
+	var bad []string
+	for i, err := range errs {
+		if err != nil {
+			bad = append(bad, at(all[i])+": "+err.Error())
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return not(name, s.missing(), "version %s has no endpoint", s.Canary)
+	case len(bad) > 0:
+		return not(name, s.missing(), "%d of %d endpoints of %s fail their checks: %s", len(bad), len(all), s.Canary, some(bad))
+	}
+	return ok(name, Critical, "all %d endpoints of %s pass their checks", len(all), s.Canary)
+}
+
+// each calls f for 0 … n-1, some of them at the same time, and waits for all.
+func each(n int, f func(i int)) {
+	turns := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i := range n {
+		turns <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turns }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
