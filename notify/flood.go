@@ -2,7 +2,10 @@ package notify
 
 import "time"
 
-const mostKinds = 1024 // different notes that are remembered; further ones are not held back
+const (
+	mostKinds  = 1024        // different notes that are remembered; further ones are not held back
+	sweepEvery = time.Second // at most, while that many are: a sweep looks at all
+)
 
 // sameness is what makes two notes the same.
 type sameness struct{ service, kind, version, message string }
@@ -11,6 +14,7 @@ type sameness struct{ service, kind, version, message string }
 // reads the clock and locks.
 type flood struct {
 	quiet  time.Duration
+	swept  time.Time
 	recent map[sameness]*held
 }
 
@@ -30,7 +34,7 @@ func (f *flood) passes(n Note, now time.Time) bool {
 	if f.recent == nil {
 		f.recent = map[sameness]*held{}
 	}
-	if len(f.recent) >= mostKinds {
+	if len(f.recent) >= mostKinds && now.Sub(f.swept) >= sweepEvery {
 		f.forget(now)
 	}
 	if len(f.recent) < mostKinds {
@@ -41,6 +45,7 @@ func (f *flood) passes(n Note, now time.Time) bool {
 
 // forget drops what was told long ago and never repeated.
 func (f *flood) forget(now time.Time) {
+	f.swept = now
 	for key, h := range f.recent {
 		if h.last.repeats == 0 && now.Sub(h.told) >= f.quiet {
 			delete(f.recent, key)
