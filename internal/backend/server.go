@@ -61,7 +61,9 @@ func Start(o Options) (*Server, error) {
 		NoDefaultServerHeader:        true,
 		NoDefaultDate:                true,
 		NoDefaultContentType:         true,
-		Logger:                       silent{},
+		// The default one forgets that there is to be no date.
+		ErrorHandler: func(ctx *fasthttp.RequestCtx, _ error) { ctx.SetStatusCode(fasthttp.StatusBadRequest) },
+		Logger:       silent{},
 	}
 	s.url = "http://" + s.Addr()
 	if o.TLS != nil {
