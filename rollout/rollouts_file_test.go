@@ -1,0 +1,560 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/config"
+)
+
+// life is one process in a bubble: it serves until f returns, and then is gone.
+func life(t *testing.T, o Options, services []config.Service, f func(b *bench)) {
+	t.Helper()
+	b := newBench(t, o, services...)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	settle()
+	f(b)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRestartAtEveryPoint ends the process at each second second of a rollout, takes up a new one on
+// the same directory, and wants the rollout to come to its end as if nothing had been.
+func TestRestartAtEveryPoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		dir := t.TempDir()
+		s := canaryShop(500, 2500, 10000)
+		out := &world{}
+		o := Options{StateDir: dir, Outside: out}
+		var id string
+		life(t, o, one(s), func(b *bench) {
+			b.serve(time.Minute, 400, nil)
+			id = b.start().ID
+		})
+		weights := []int{0}
+		for range 600 {
+			done := false
+			life(t, o, one(s), func(b *bench) {
+				before, _ := b.lab.Weights("shop")
+				if last := weights[len(weights)-1]; before.BP["v2"] != last {
+					t.Fatalf("v2 has %d after a restart, had %d", before.BP["v2"], last)
+				}
+				b.serve(2*time.Second, 400, nil)
+				st := b.Rollout("shop")
+				if st.ID != id {
+					t.Fatalf("the rollout is %s, want %s", st.ID, id)
+				}
+				done = st.Phase == PhasePromoted
+				now, _ := b.lab.Weights("shop")
+				weights = append(weights, now.BP["v2"])
+			})
+			if done {
+				break
+			}
+		}
+		if last := weights[len(weights)-1]; last != wholeBP || !slices.IsSorted(weights) {
+			t.Fatalf("weights of v2 were %v", slices.Compact(weights))
+		}
+		if got := slices.Compact(weights); !slices.Equal(got, []int{0, 500, 2500, 10000}) {
+			t.Errorf("weights of v2 were %v", got)
+		}
+		life(t, o, one(s), func(b *bench) {
+			st := b.wantPhase(PhasePromoted)
+			if w, _ := b.lab.Weights("shop"); w.Stable != "v2" {
+				t.Errorf("stable is %s", w.Stable)
+			}
+			if b.guardOf("shop").standby != "v1" || st.StandbyUntil.IsZero() {
+				t.Errorf("the standby is forgotten: %+v", st)
+			}
+			if h := b.History().Records("shop", 0); len(h) != 1 {
+				t.Errorf("the history is %+v", h)
+			}
+			b.verb(VerbUndo)
+		})
+		life(t, o, one(s), func(b *bench) {
+			b.wantWeights(10000, 0)
+			b.wantPhase(PhaseRolledBack)
+		})
+	})
+}
+
+func (b *bench) guardOf(service string) guard {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.services[service].guard
+}
+
+func TestEndsAreFinishedByTheNextProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		o := Options{StateDir: t.TempDir(), Outside: &world{call: func(ctx context.Context, at Situation) []HookResult {
+			if at.Point == PointRollback {
+				<-ctx.Done() // until the process ends
+			}
+			return nil
+		}}}
+		var key string
+		life(t, o, one(canaryShop(500)), func(b *bench) {
+			b.start()
+			b.serve(5*time.Second, 400, nil)
+			b.verb(VerbAbort)
+			b.serve(5*time.Second, 400, nil)
+			key = b.Rollout("shop").ID + "/" + PointRollback
+		})
+		out := &world{}
+		o.Outside = out
+		life(t, o, one(canaryShop(500)), func(b *bench) { b.serve(2*time.Second, 400, nil) })
+		if p := out.points(); !slices.Equal(p, []string{"rollback stage-1", "after_rollout stage-1"}) || out.called[0].Key != key {
+			t.Errorf("asked for %q, key %q, want %q", p, out.called[0].Key, key)
+		}
+		again := &world{}
+		o.Outside = again
+		life(t, o, one(canaryShop(500)), func(b *bench) { b.serve(2*time.Second, 400, nil) })
+		if p := again.points(); len(p) != 0 {
+			t.Errorf("asked once more for %q", p)
+		}
+	})
+}
+
+func TestDamagedRolloutGetsNoTraffic(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		damage func(map[string]any)
+	}{
+		{"no JSON of ours", func(s map[string]any) { s["rollout"] = "what?" }},
+		{"a weight that can't be", func(s map[string]any) { s["rollout"].(map[string]any)["run"].(map[string]any)["weight_bp"] = 20000 }},
+		{"a stage that is not there", func(s map[string]any) { s["rollout"].(map[string]any)["run"].(map[string]any)["stage"] = 7 }},
+		{"an unknown phase", func(s map[string]any) { s["rollout"].(map[string]any)["run"].(map[string]any)["phase"] = "flying" }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				today()
+				o := Options{StateDir: t.TempDir()}
+				s := canaryShop(500, 2500)
+				s.Rollout.AutoStart = true
+				life(t, o, one(s), func(b *bench) {
+					b.serve(5*time.Second, 400, nil)
+					b.wantWeights(9500, 500)
+				})
+				path := filepath.Join(o.StateDir, stateFile)
+				raw, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var state map[string]any
+				if err := json.Unmarshal(raw, &state); err != nil {
+					t.Fatal(err)
+				}
+				tt.damage(state["services"].(map[string]any)["shop"].(map[string]any))
+				raw, _ = json.Marshal(state)
+				if err := os.WriteFile(path, raw, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				life(t, o, one(s), func(b *bench) {
+					b.serve(time.Minute, 400, nil)
+					b.wantWeights(10000, 0)
+					if st := b.Rollout("shop"); st.ID != "" {
+						t.Errorf("the rollout is %+v", st)
+					}
+					if e := b.events("alert"); len(e) != 1 || !strings.Contains(e[0].Message, "is lost") {
+						t.Errorf("alerts are %+v", e)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestAutoStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		o := Options{StateDir: t.TempDir()}
+		s := canaryShop(500, 10000)
+		s.Rollout.AutoStart = true
+		release := func(version int, label string) {
+			s.Versions = slices.Clone(s.Versions)
+			s.Versions[version].Labels = map[string]string{"release": label}
+		}
+		var first string
+		life(t, o, one(s), func(b *bench) { // never rolled out: it is
+			first = b.Rollout("shop").ID
+			if st := b.Rollout("shop"); st.By != "file" || st.Canary != "v2" {
+				t.Errorf("at first: %+v", st)
+			}
+			b.load(s) // nothing has changed
+			b.serve(5*time.Second, 400, nil)
+			if st := b.Rollout("shop"); st.ID != first {
+				t.Errorf("a reload without a change started %+v", st)
+			}
+			release(1, "2.0.1")
+			b.load(s)
+			if st := b.Rollout("shop"); st.ID == first || st.Labels["release"] != "2.0.1" {
+				t.Errorf("after a change: %+v", st)
+			}
+			if h := b.History().Records("shop", 0); len(h) != 1 || h[0].Outcome != "superseded" {
+				t.Errorf("the history is %+v", h)
+			}
+			b.until(PhasePromoted, 400, nil)
+			b.load(s)
+			b.wantPhase(PhasePromoted)
+		})
+		release(1, "2.0.2") // of what is stable by now: it serves already
+		life(t, o, one(s), func(b *bench) { b.wantPhase(PhasePromoted) })
+		release(0, "2.1.0") // of the version whose turn it is, while no process ran
+		life(t, o, one(s), func(b *bench) {
+			if st := b.Rollout("shop"); st.Phase != PhaseChecking || st.Canary != "v1" || st.From != "v2" {
+				t.Errorf("after a change while it was down: %+v", st)
+			}
+		})
+	})
+}
+
+func TestLostStateStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		o := Options{StateDir: t.TempDir()}
+		if err := os.WriteFile(filepath.Join(o.StateDir, stateFile), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := canaryShop(500)
+		s.Versions[0].WeightBP, s.Versions[1].WeightBP = 9000, 1000
+		s.Rollout.AutoStart = true
+		life(t, o, one(s), func(b *bench) {
+			b.serve(5*time.Second, 400, nil)
+			b.wantWeights(10000, 0)
+			if st := b.Rollout("shop"); st.ID != "" {
+				t.Errorf("started by a guess: %+v", st)
+			}
+		})
+		life(t, o, one(s), func(b *bench) {
+			if st := b.Rollout("shop"); st.ID != "" {
+				t.Errorf("started by a guess, one process later: %+v", st)
+			}
+		})
+	})
+}
+
+func TestFileAndRunningRollout(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(s *config.Service)
+		phase  Phase
+		v2     int
+	}{
+		{"another timeout", func(s *config.Service) { s.Timeouts.Connect = time.Second }, PhaseRunning, 500},
+		{"other stages", func(s *config.Service) { s.Rollout.Stages = s.Rollout.Stages[:1] }, PhaseRunning, 500},
+		{"a version more", func(s *config.Service) { s.Versions = append(s.Versions, config.Version{Name: "v3"}) }, PhaseAborted, 0},
+		{"other weights", func(s *config.Service) { s.Versions[0].WeightBP, s.Versions[1].WeightBP = 7000, 3000 }, PhaseAborted, 3000},
+		{"the canary leaves", func(s *config.Service) { s.Versions, s.Rollout = s.Versions[:1], nil }, PhaseAborted, 0},
+		{"no rollout any more", func(s *config.Service) { s.Rollout = nil }, PhaseAborted, 0},
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(tt.name+map[bool]string{true: ", while it was down"}[restart], func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					today()
+					o := Options{StateDir: t.TempDir()}
+					before, after := canaryShop(500, 2500), canaryShop(500, 2500)
+					tt.change(&after)
+					check := func(b *bench) {
+						b.serve(2*time.Second, 400, nil)
+						st := b.wantPhase(tt.phase)
+						w, _ := b.lab.Weights("shop")
+						if w.BP["v2"] != tt.v2 {
+							t.Errorf("v2 has %d, want %d (%s)", w.BP["v2"], tt.v2, st.Reason)
+						}
+						if len(st.Stages) != 2 {
+							t.Errorf("the plan was bent: %+v", st.Stages)
+						}
+					}
+					life(t, o, one(before), func(b *bench) {
+						b.start()
+						b.serve(5*time.Second, 400, nil)
+						b.wantWeights(9500, 500)
+						if !restart {
+							b.load(after)
+							check(b)
+						}
+					})
+					if restart {
+						life(t, o, one(after), check)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAbortDuringAReload: a reload works with the weights it has read; what comes down meanwhile stays down.
+func TestAbortDuringAReload(t *testing.T) {
+	running(t, Options{}, one(canaryShop(500, 2500)), func(b *bench) {
+		b.start()
+		b.serve(5*time.Second, 400, nil)
+		b.wantWeights(9500, 500)
+		third := canaryShop(500, 2500)
+		third.Versions = append(third.Versions, config.Version{Name: "v3"})
+		cfg := configOf(third)
+		b.mu.Lock()
+		b.services["shop"].hash = third.WeightsHash() // as if the unit were the same: its weights are kept
+		b.mu.Unlock()
+		if err := b.Reload(cfg, func(fresh map[string]config.Weights) error {
+			b.verb(VerbAbort)
+			return b.lab.table(cfg)(fresh)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		b.wantWeights(10000, 0)
+		b.wantPhase(PhaseAborted)
+	})
+}
+
+func TestABTestShowsResults(t *testing.T) {
+	s := canaryShop(2500, 5000)
+	s.Rollout.Strategy = "ab_test"
+	s.Guard.Trip.Off, s.Guard.Breach = true, config.Criteria{}
+	o := Options{StateDir: t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		results := func(b *bench) map[string]ArmResult {
+			all := map[string]ArmResult{}
+			for _, r := range b.Rollout("shop").Results {
+				all[r.Version+" "+r.Metric] = r
+				if r.Low > r.Value || r.Value > r.High || math.IsNaN(r.High) {
+					t.Errorf("no interval: %+v", r)
+				}
+			}
+			return all
+		}
+		life(t, o, one(s), func(b *bench) {
+			b.start()
+			b.serve(3*time.Minute, 400, map[string]float64{"v1": 0.02, "v2": 0.04})
+		})
+		life(t, o, one(s), func(b *bench) { // the figures outlive the process
+			b.serve(3*time.Minute, 400, map[string]float64{"v1": 0.02, "v2": 0.04})
+			all := results(b)
+			one, two := all["v1 error_rate"], all["v2 error_rate"]
+			if one.Requests < 40000 || one.Low > 0.02 || one.High < 0.02 || two.Low > 0.04 || two.High < 0.04 || one.High >= two.Low {
+				t.Errorf("error rates are %+v and %+v", one, two)
+			}
+			for _, name := range []string{"v1 p50_latency", "v2 p99_latency"} {
+				if r := all[name]; r.Low < 0.9 || r.High > 1.1 || r.Requests == 0 {
+					t.Errorf("%s is %+v, want 1 ms", name, r)
+				}
+			}
+			b.wantWeights(5000, 5000)
+			if st := b.Rollout("shop"); st.Phase.Ended() || st.Waiting != "approval" {
+				t.Errorf("it ended by itself: %+v", st)
+			}
+			b.verb(VerbPromote)
+			b.until(PhasePromoted, 400, nil)
+			before := results(b)["v1 requests"]
+			b.serve(time.Minute, 400, nil)
+			if after := results(b)["v1 requests"]; after != before {
+				t.Errorf("results went on after the end: %+v, %+v", before, after)
+			}
+		})
+	})
+}
+
+func TestPointMetricsMustHoldForAStageToPass(t *testing.T) {
+	s := canaryShop(1000, 5000)
+	s.Rollout.Success = config.Criteria{"cpu_utilization": {{Text: "< 70%", Op: "<", Value: 0.7}}}
+	s.Guard.Metrics = []config.Metric{{Name: "orders", Evaluations: 2, Success: []config.Threshold{{Text: "> 0.9x stable", Op: ">", Ratio: 0.9}},
+		Prometheus: config.Prometheus{Interval: 10 * time.Second}}}
+	running(t, Options{StateDir: t.TempDir()}, one(s), func(b *bench) {
+		cpu, orders := 0.9, 10.0
+		said := false
+		serve := func(d time.Duration) {
+			for i := range int(d / time.Second) {
+				if cpu > 0 {
+					for range 10 {
+						b.lab.version("shop", "v1").load.Observe([]byte("TEXT cpu_utilization=0.5"))
+						b.lab.version("shop", "v2").load.Observe([]byte(fmt.Sprintf("TEXT cpu_utilization=%g", cpu)))
+					}
+				}
+				if i%10 == 0 && orders > 0 {
+					b.Measured(Measurement{Service: "shop", Version: "v1", Metric: "orders", At: time.Now(), Value: 100})
+					b.Measured(Measurement{Service: "shop", Version: "v2", Metric: "orders", At: time.Now(), Value: orders})
+				}
+				b.splitSecond("shop", 400, nil)
+				if p := b.Rollout("shop").Promotion; p != nil && strings.Contains(p.Summary, "not shown") {
+					said = true
+				}
+			}
+		}
+		b.start()
+		serve(2 * time.Minute)
+		b.wantWeights(9000, 1000) // too busy, too few orders
+		cpu = 0.6
+		serve(2 * time.Minute)
+		b.wantWeights(9000, 1000) // still too few orders
+		orders = 95
+		serve(30 * time.Second)
+		b.wantWeights(5000, 5000)
+		cpu, orders = 0, 0 // nothing is known any more
+		serve(3 * time.Minute)
+		b.wantWeights(5000, 5000)
+		if st := b.wantPhase(PhaseRunning); st.Waiting != "evidence" {
+			t.Errorf("waits for %q: %s", st.Waiting, st.Reason)
+		}
+		if !said {
+			t.Error("the status never said what is missing")
+		}
+		cpu, orders = 0.6, 95
+		serve(90 * time.Second)
+		b.wantPhase(PhasePromoted)
+	})
+}
+
+const expressionFile = `
+services:
+  - name: shop
+    stable: v1
+    versions:
+      - {name: v1, weight: 100, endpoints: ["http://127.0.0.1:9001"]}
+      - {name: v2, weight: 0, endpoints: ["http://127.0.0.1:9002"]}
+    rollout:
+      strategy: canary
+      canary: v2
+      stages:
+        - {weight: 10, duration: 20s, success: {expression: "p99.canary < 2 * p99.stable && error_rate.canary < 0.01"}}
+`
+
+func TestExpressionsOfStagesSurviveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		cfg, err := config.Parse("sluice.yaml", []byte(expressionFile), config.ParseOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{StateDir: t.TempDir()}
+		life(t, o, cfg.Services, func(b *bench) {
+			b.start()
+			b.serve(10*time.Second, 4000, nil)
+		})
+		life(t, o, cfg.Services, func(b *bench) {
+			b.serve(20*time.Second, 4000, nil)
+			b.wantPhase(PhaseRunning) // three windows in a row take longer
+			b.until(PhasePromoted, 4000, nil)
+		})
+	})
+}
+
+func TestShadowComparesAndPromotesNothing(t *testing.T) {
+	s := canaryShop()
+	s.Rollout.Strategy, s.Rollout.Duration, s.Rollout.MinRequests, s.Rollout.MaxDifference = "shadow", time.Minute, 100, 0.01
+	for _, tt := range []struct {
+		name   string
+		differ float64
+		want   Phase
+	}{{"alike", 0.002, PhaseCompleted}, {"other answers", 0.1, PhaseRolledBack}} {
+		t.Run(tt.name, func(t *testing.T) {
+			begun, compared := 0, uint64(0)
+			o := Options{Compare: func(string) { begun++; compared = 0 }, Difference: func(string) ShadowResult {
+				compared += 5
+				return ShadowResult{Mirrored: compared, Compared: compared, Excess: tt.differ}
+			}}
+			running(t, o, one(s), func(b *bench) {
+				b.start()
+				b.serve(30*time.Second, 400, nil)
+				st := b.wantPhase(PhaseRunning)
+				if st.Shadow == nil || st.Shadow.Compared == 0 {
+					t.Errorf("half way: %+v", st)
+				}
+				b.wantWeights(10000, 0)
+				b.serve(time.Minute, 400, nil)
+				b.wantPhase(tt.want)
+				b.wantWeights(10000, 0)
+				if begun != 1 {
+					t.Errorf("the comparison was begun %d times, want once", begun)
+				}
+			})
+		})
+	}
+}
+
+func TestEventHooksGetTheServicesEvents(t *testing.T) {
+	s, quiet := canaryShop(500), canaryShop(500)
+	s.Rollout.Hooks = []config.Hook{{Name: "events", On: PointEvent}}
+	quiet.Name = "quiet"
+	out := &world{}
+	running(t, Options{Outside: out}, []config.Service{s, quiet}, func(b *bench) {
+		b.start()
+		if _, err := b.SetState(Command{Service: "quiet", By: "api:test"}, "v2", config.Off); err != nil {
+			t.Fatal(err)
+		}
+		b.until(PhasePromoted, 400, nil)
+		settle()
+		var kinds []string
+		for _, at := range out.called {
+			if at.Point == PointEvent {
+				if at.Service != "shop" || at.Event == nil || at.Canary != "v2" || !strings.HasPrefix(at.Key, "event/") {
+					t.Errorf("an event came as %+v", at)
+				}
+				kinds = append(kinds, at.Event.Type)
+			}
+		}
+		for _, want := range []string{"started", "stage", "weights", "promoted"} {
+			if !slices.Contains(kinds, want) {
+				t.Errorf("events were %q, want %s among them", kinds, want)
+			}
+		}
+		if b.Unheard() != 0 {
+			t.Errorf("%d events were lost", b.Unheard())
+		}
+	})
+}
+
+func TestEventHooksThatHangLoseEventsNotTime(t *testing.T) {
+	s := canaryShop(500)
+	s.Rollout.Hooks = []config.Hook{{Name: "events", On: PointEvent}}
+	out := &world{call: func(ctx context.Context, at Situation) []HookResult {
+		if at.Point == PointEvent {
+			<-ctx.Done()
+		}
+		return nil
+	}}
+	running(t, Options{Outside: out}, one(s), func(b *bench) {
+		for range 3 * eventsWaiting {
+			b.Journal().Add(Event{Type: "endpoint", Service: "shop", Message: "flaps"})
+			settle()
+		}
+		if n := b.Unheard(); n < eventsWaiting || n > 2*eventsWaiting {
+			t.Errorf("%d events were lost", n)
+		}
+		b.start()
+		b.until(PhasePromoted, 400, nil)
+	})
+}
+
+// TestSharedBudget: several canaries share what may go wrong.
+func TestSharedBudget(t *testing.T) {
+	s := canaryShop(500)
+	s.Versions[0].WeightBP = 9000
+	s.Versions = append(s.Versions, config.Version{Name: "v3", WeightBP: 1000})
+	running(t, Options{}, one(s), func(b *bench) {
+		b.start()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		shop := b.services["shop"]
+		if o := shop.judgeOptions("v2"); o.Alpha != rolloutAlpha || o.Canaries != 2 || o.Horizon < leastHorizon {
+			t.Errorf("the canary's judge has %+v", o)
+		}
+		if o := shop.judgeOptions("v3"); o.Alpha != 0 {
+			t.Errorf("the other's judge has %+v", o)
+		}
+	})
+}
