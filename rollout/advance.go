@@ -105,6 +105,7 @@ func advance(r run, in runInput) (run, []runAction) {
 	if r.ID == "" {
 		return r, nil
 	}
+	in.at = in.at.UTC()
 	m := &move{run: r.clone(), at: in.at}
 	switch {
 	case in.what == runVerb:
@@ -131,6 +132,7 @@ func advance(r run, in runInput) (run, []runAction) {
 // begin is the start of a run: the canary is without traffic and released, and
 // the first task is asked for.
 func begin(it itinerary, id, by string, at time.Time) (run, []runAction) {
+	at = at.UTC()
 	m := &move{at: at, run: run{
 		ID: id, By: by, Plan: it, StartedAt: at, Last: at, Stage: -1, Entered: -1, Reached: -1,
 		Phase: PhaseChecking, Stages: make([]progress, len(it.Stages)),
