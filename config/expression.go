@@ -18,7 +18,6 @@ import (
 // "p99.canary > 1.2 * p99.stable && error_rate.canary > 0.01". It is compiled
 // once, immutable, and safe for concurrent use.
 type Expression struct {
-	text    string
 	program *vm.Program
 	reads   []operand
 }
@@ -188,7 +187,7 @@ func compileExpression(text string) (e *Expression, err error) {
 	if err != nil {
 		return nil, placed(err, false)
 	}
-	return &Expression{text: text, program: program, reads: r.reads}, nil
+	return &Expression{program: program, reads: r.reads}, nil
 }
 
 func placed(err error, percent bool) error {
