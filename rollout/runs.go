@@ -128,25 +128,11 @@ func courseOf(raw json.RawMessage) (*course, error) {
 
 // sound refuses what begin and advance never make: a damaged file moves no traffic.
 func (r *run) sound() error {
-	switch {
-	case r.ID == "" || r.Plan.Canary == "" || r.Plan.From == "" || r.Plan.Canary == r.Plan.From:
+	if r.ID == "" || r.Plan.Canary == "" || r.Plan.From == "" || r.Plan.Canary == r.Plan.From {
 		return errors.New("no version to roll out")
-	case !slices.Contains(phases, r.Phase):
-		return fmt.Errorf("got phase %q", r.Phase)
-	case r.WeightBP < 0 || r.WeightBP > wholeBP || r.RiseBP < 0 || r.RiseBP > wholeBP:
-		return fmt.Errorf("got a weight of %d", r.WeightBP)
-	case len(r.Stages) != len(r.Plan.Stages) || r.Stage < -1 || r.Stage > len(r.Stages) || r.Entered < -1 || r.Entered >= max(1, len(r.Stages)):
-		return fmt.Errorf("got stage %d of %d", r.Stage, len(r.Plan.Stages))
 	}
-	for _, l := range r.Plan.Stages {
-		if l.WeightBP < 0 || l.WeightBP > wholeBP {
-			return fmt.Errorf("got a stage of weight %d", l.WeightBP)
-		}
-	}
-	return nil
+	return r.check()
 }
-
-var phases = []Phase{PhaseChecking, PhaseRunning, PhaseWaiting, PhasePaused, PhasePromoted, PhaseRolledBack, PhaseAborted, PhaseSuperseded, PhaseCompleted}
 
 // keepHooks adds results, the newest last.
 func (cs *course) keepHooks(results []HookResult) {
