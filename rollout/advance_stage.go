@@ -55,6 +55,9 @@ func (m *move) evident(seen sight) bool {
 		m.Waiting, m.Reason = "", fmt.Sprintf("%s: %v of %v, %d requests", at, p.Spent.Round(time.Second), l.Duration, p.Requests)
 	case p.Requests < l.MinRequests:
 		m.lackEvidence(fmt.Sprintf("%s has %d requests of the %d it needs", at, p.Requests, l.MinRequests))
+	case m.Plan.Strategy == strategyShadow && seen.difference > m.Plan.MaxDiff && seen.unproven:
+		m.lackEvidence(fmt.Sprintf("%s of %s's answers differ from %s's, which may still be noise: too few of %s's were compared with its own",
+			percent(seen.difference), m.Plan.Canary, m.Plan.From, m.Plan.From))
 	case seen.suspicious:
 		m.lackEvidence(at + " meets strong evidence against " + m.Plan.Canary + ", not proof; it passes when that is gone")
 	case judged && !seen.ready && seen.missing > 0:

@@ -459,13 +459,19 @@ func TestShadowComparesAndPromotesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		differ float64
+		proven bool
 		want   Phase
-	}{{"alike", 0.002, PhaseCompleted}, {"other answers", 0.1, PhaseRolledBack}} {
+	}{
+		{"alike", 0.002, false, PhaseCompleted},
+		{"a little other, for certain", 0.002, true, PhaseCompleted},
+		{"other answers", 0.1, true, PhaseRolledBack},
+		{"other answers, perhaps by chance", 0.1, false, PhaseRunning},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			begun, compared := 0, uint64(0)
 			o := Options{Compare: func(string) { begun++; compared = 0 }, Difference: func(string) ShadowResult {
 				compared += 5
-				return ShadowResult{Mirrored: compared, Compared: compared, Excess: tt.differ}
+				return ShadowResult{Mirrored: compared, Compared: compared, Excess: tt.differ, Reported: tt.proven}
 			}}
 			running(t, o, one(s), func(b *bench) {
 				b.start()

@@ -75,7 +75,7 @@ func (c *Controller) lookAtShadow(s *service, seen *sight) {
 	}
 	found := c.differs(s.name)
 	s.course.Shadow = &found
-	seen.requests, seen.difference = found.Compared, found.Excess
+	seen.requests, seen.difference, seen.unproven = found.Compared, found.Excess, !found.Reported
 }
 
 // ready reports whether the evidence passes the stage of the canary's weight, and
