@@ -134,7 +134,7 @@ func (s *Server) command(c *call, svc *router.Service, reason string) (rollout.C
 
 func (s *Server) answerRollout(c *call, svc *router.Service, st rollout.Status, dryRun bool) error {
 	view := rolloutView{Status: st, ETag: s.o.Controller.ETag(svc.Name), DryRun: dryRun}
-	if st.ID == "" {
+	if st.Phase == "" {
 		view.Service, view.Phase, view.Stage, view.Reason = svc.Name, phaseNone, -1, "there was no rollout yet"
 	}
 	if st.Stages == nil {
@@ -154,7 +154,7 @@ func (s *Server) answerRollout(c *call, svc *router.Service, st rollout.Status, 
 
 // rolloutSummary is the audit's form: "v2 running stage 2/3 expansion at 25 %".
 func rolloutSummary(st rollout.Status) string {
-	if st.ID == "" {
+	if st.Phase == "" {
 		return "no rollout"
 	}
 	words := []string{st.ID, st.Canary, string(st.Phase)}

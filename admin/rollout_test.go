@@ -60,7 +60,7 @@ func TestRolloutFromStartToEnd(t *testing.T) {
 	}
 	const path = "/api/v1/services/shop/rollout"
 	dry := p.do("POST", path+"?dry_run=true", `{"action":"start"}`)
-	if dry.status != 200 || !strings.Contains(dry.body, `"dry_run":true`) || p.controller.Rollout("shop").ID != "" {
+	if dry.status != 200 || !strings.Contains(dry.body, `"dry_run":true`) || !strings.Contains(dry.body, `"canary":"v2"`) || p.controller.Rollout("shop").ID != "" {
 		t.Errorf("dry run: %d %s", dry.status, dry.body)
 	}
 	r := p.do("POST", path, `{"action":"start","reason":"release 2.0.0"}`)

@@ -33,6 +33,10 @@ func TestWrongUsage(t *testing.T) {
 		"weights", "weights shop v1", "weights shop v1=NaN v2=10", "weights shop v1=101", "weights shop v1=-1 v2=101",
 		"weights shop v1=1 v1=99", "weights shop --state v2=tripped", "weights shop --dry-run",
 		"weights shop v1=90 v2=10 --state v2=drain --dry-run",
+		"rollout explode", "rollout start", "rollout start a b", "rollout status", "rollout promote a b", "rollout pause a --full",
+		"rollout status shop --timeout 1m", "rollout status shop --wait --timeout -1m", "rollout status shop --output yaml",
+		"rollout history", "rollout history shop --limit 0", "rollout kpis a b", "rollout watch",
+		"faults", "faults shop start", "faults shop begin x", "faults shop stop a b",
 		"demo --rate 1", "demo --duration 1s", "demo --fault none", "status --admin=",
 	} {
 		if out, err := call(t, strings.Fields(line)...); !errors.Is(err, errUsage) {

@@ -102,13 +102,17 @@ func TestHelpHasExamples(t *testing.T) {
 			understood(t, "help", line)
 		}
 	}
-	root := newRoot()
-	examples(root)
-	for _, cmd := range root.Commands() {
-		if cmd.Name() != "completion" && cmd.Name() != "help" {
-			examples(cmd)
+	var all func(cmd *cobra.Command)
+	all = func(cmd *cobra.Command) {
+		if cmd.Name() == "completion" || cmd.Name() == "help" {
+			return
+		}
+		examples(cmd)
+		for _, sub := range cmd.Commands() {
+			all(sub)
 		}
 	}
+	all(newRoot())
 }
 
 // The README's first file is one to copy; the guard's examples are parts of a service.

@@ -71,8 +71,8 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRunCommand(), newValidateCommand(), newDemoCommand(),
 		newStatusCommand(), newWeightsCommand(), newEventsCommand(), newPlanCommand(),
-		newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
-		newSimulateCommand(),
+		newInitCommand(), newSchemaCommand(), newHealthcheckCommand(), newVersionCommand(),
+		newSimulateCommand(), newRolloutCommand(), newFaultsCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {

@@ -75,6 +75,7 @@ func newStatusCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	cmd.ValidArgsFunction = flags.services
 	addOutputFlag(cmd, &output)
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "redraw until interrupted")
 	cmd.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks with --watch")

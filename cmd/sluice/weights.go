@@ -34,6 +34,7 @@ func newWeightsCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	cmd.ValidArgsFunction = flags.services
 	addOutputFlag(cmd, &w.output)
 	cmd.Flags().StringArrayVar(&w.states, "state", nil, "VERSION=active|drain|off; may be repeated")
 	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "say what would be, change nothing")
