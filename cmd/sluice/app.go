@@ -59,6 +59,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 	a.poller = promql.NewPoller(a.measured)
 	a.controller, err = rollout.New(rollout.Options{
 		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Logger: logger,
+		Difference: a.difference, Compare: a.compareAnew,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
@@ -69,7 +70,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.admin, err = admin.New(admin.Options{
-		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady,
+		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady, Comparison: a.proxy.Comparison,
 		Reloads: a.reloadFigures, Collectors: append(collectors(a.proxy), stateFailures(a.controller)), BuildVersion: version, Logger: logger,
 	})
 	if err != nil {
