@@ -166,8 +166,8 @@ func (r *recommendation) text(service string) string {
 		p.line("Not asked, so by default:%s.", defaultsText(r))
 		p.line("")
 	}
-	choice(&p, "Strategy", r.Strategies, r.Strategy)
-	choice(&p, "Place to host", r.Places, r.Place)
+	choice(&p, "Strategy", r.Strategies, r.Strategy, "of equal scores: canary, then blue_green, rolling, shadow, ab_test")
+	choice(&p, "Place to host", r.Places, r.Place, "of equal scores the simpler place comes first")
 	if r.File != "-" {
 		p.line("%s: written, and valid. Next:", r.File)
 		p.line("  sluice plan %s -c %s --rps %s", service, r.File, r.Answers["traffic"])
@@ -191,8 +191,9 @@ func defaultsText(r *recommendation) string {
 	return strings.TrimSuffix(b.String(), ",")
 }
 
-// choice prints what was chosen with its reasons, and how the others did.
-func choice(p *page, what string, scores []advice.Score, chosen string) {
+// choice prints what was chosen with its reasons, how the others did, and, where it matters, which of
+// equal ones comes first.
+func choice(p *page, what string, scores []advice.Score, chosen, order string) {
 	var others []string
 	for _, s := range scores {
 		if s.Name != chosen {
@@ -211,7 +212,7 @@ func choice(p *page, what string, scores []advice.Score, chosen string) {
 	}
 	p.line("  others: %s", strings.Join(others, ", "))
 	if chosen == scores[0].Name && scores[1].Points == scores[0].Points {
-		p.line("  of equal scores the simpler one comes first")
+		p.line("  %s", order)
 	}
 	for _, s := range scores {
 		if s.Excluded != "" {
