@@ -31,6 +31,9 @@ func (s *Subject) hooks(ctx context.Context) []Finding {
 	for _, n := range s.Service.Rollout.Notify {
 		add("notification "+n.Type, n.URL.Reveal())
 	}
+	if len(hosts) == 0 {
+		return ok(name, Warning, "there are none")
+	}
 	addresses := slices.Sorted(maps.Keys(hosts))
 	errs := make([]error, len(addresses))
 	each(len(addresses), func(i int) { errs[i] = connect(ctx, addresses[i]) })

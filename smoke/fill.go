@@ -47,6 +47,9 @@ func (r *runner) value(name string) (any, error) {
 	if test, ok := r.owed[name]; ok {
 		return nil, fmt.Errorf("${%s} has no value, as test %s, which captures it, failed", name, test)
 	}
+	if label, ok := strings.CutPrefix(name, "label_"); ok {
+		return nil, fmt.Errorf("${%s} has no value: the version has no label %s", name, label)
+	}
 	return nil, fmt.Errorf("${%s} has no value: no earlier test captures it", name)
 }
 

@@ -168,11 +168,13 @@ func TestLaterTestsSayWhichEarlierOneFailed(t *testing.T) {
 	order := config.SmokeTest{Name: "order", Endpoint: "/api/orders", Method: "POST", Headers: map[string]string{"Authorization": "Bearer ${auth_token}"}}
 	wantMessages(t, run(t, Target{URL: url}, login, order,
 		config.SmokeTest{Name: "stray", Endpoint: "/orders/${misspelt}"},
+		config.SmokeTest{Name: "label", Endpoint: "/${label_release}"},
 		config.SmokeTest{Name: "in payload", Endpoint: "/", Method: "POST", Payload: []any{map[string]any{"a": "${misspelt}"}}},
 		config.SmokeTest{Name: "health", Endpoint: "/api/health"}),
 		"status: got 401, want 200",
 		"header Authorization: ${auth_token} has no value, as test login, which captures it, failed",
 		"endpoint: ${misspelt} has no value: no earlier test captures it",
+		"endpoint: ${label_release} has no value: the version has no label release",
 		"payload: ${misspelt} has no value: no earlier test captures it",
 		"ok")
 	if n := asked.Load(); n != 2 {
