@@ -22,7 +22,7 @@ func (m *move) breach(reason string) {
 		if m.Station == atShift || m.Station == atPromotion {
 			m.breakOff()
 		}
-		m.tell("rollout", fmt.Sprintf("%s; no rise until it has not for %v", reason, breachHold))
+		m.tell("rollout", fmt.Sprintf("%s; no rise until it has not breached for %v", reason, breachHold))
 		return
 	}
 	// It is the weight in force that breached: not the stage that is about to begin.

@@ -308,6 +308,32 @@ func TestEndsWithoutAnybody(t *testing.T) {
 	}
 }
 
+// TestFlappingEndpointsEnd has a rolling canary of four endpoints whose last never comes,
+// while the third comes and goes: each return passes its step again, and the time
+// to wait for the fourth runs on.
+func TestFlappingEndpointsEnd(t *testing.T) {
+	s := newStory(nil)
+	if err := s.makePlan([]string{strategyRolling, "endpoints=4", "max_wait=10m"}); err != nil {
+		t.Fatal(err)
+	}
+	at := storyBegin
+	r, _ := begin(s.plan, "r1", "alice", at)
+	for n := range 4 * 3600 {
+		for r.Task != 0 {
+			r, _ = advance(r, runInput{at: at, what: runDone, task: r.Task, ok: true})
+		}
+		if r.Phase.Ended() {
+			if r.Phase != PhaseRolledBack || n < 600 {
+				t.Errorf("got %s after %d s: %s", r.Phase, n, r.Reason)
+			}
+			return
+		}
+		at = at.Add(time.Second)
+		r, _ = advance(r, runInput{at: at, what: runTick, seen: sight{open: true, ready: true, requests: 1000, endpoints: 3 - n/60%2}})
+	}
+	t.Fatalf("no end after four hours: %s, %s", r.Phase, r.Reason)
+}
+
 func TestZeroRunIsOpenToNothing(t *testing.T) {
 	for what := runTick; what <= runSupersede; what++ {
 		for _, verb := range []string{VerbPause, VerbUndo, ""} {

@@ -80,7 +80,7 @@ func (m *move) explainHold(seen sight) {
 		m.lackCanary()
 		return
 	}
-	m.waitFor("evidence", fmt.Sprintf("%s breached lately; stage %s goes on when it has not for %v", m.Plan.Canary, m.stageName(), breachHold))
+	m.waitFor("evidence", fmt.Sprintf("%s breached lately; stage %s goes on when it has not again for %v", m.Plan.Canary, m.stageName(), breachHold))
 }
 
 // pass leaves a stage that has what it needs for its confirmation.

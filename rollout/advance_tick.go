@@ -159,7 +159,7 @@ func (m *move) fit(seen sight) (toBP int, ok bool) {
 	case m.Full && m.Station == atPromotion: // a person's word
 		return toBP, true
 	case m.Hold > 0:
-		m.waitFor("evidence", fmt.Sprintf("%s breached lately; %s begins when it has not for %v", m.Plan.Canary, m.where(), breachHold))
+		m.waitFor("evidence", fmt.Sprintf("%s breached lately; %s begins when it has not again for %v", m.Plan.Canary, m.where(), breachHold))
 	case seen.suspicious:
 		m.waitFor("evidence", fmt.Sprintf("there is strong evidence against %s; %s begins when it is gone", m.Plan.Canary, m.where()))
 	case m.Station == atPromotion && seen.endpoints < m.leg().Endpoints:
