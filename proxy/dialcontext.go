@@ -57,3 +57,7 @@ func (d *dialContext) Deadline() (time.Time, bool) { return d.made().Deadline() 
 func (d *dialContext) Done() <-chan struct{}       { return d.made().Done() }
 func (d *dialContext) Err() error                  { return d.made().Err() }
 func (d *dialContext) Value(key any) any           { return d.made().Value(key) }
+
+// Detached implements upstream.Detached: a dial whose request has found another
+// connection may go on, as long as the server runs.
+func (d *dialContext) Detached() context.Context { return d.Context }

@@ -25,7 +25,7 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, reader
 type Conn struct {
 	net.Conn
 	Reader *bufio.Reader
-	Reused bool // has carried an exchange before
+	Reused bool // has carried an exchange before, or been idle
 	Last   bool // set by the caller: the connection serves no further exchange, Release closes it
 	// ReadArmed is for the caller to note when the read deadline fires, by its own
 	// clock, so that the next exchange need not set one anew; 0: unknown.
@@ -100,7 +100,7 @@ type link struct {
 	nc        net.Conn // tcp, or TLS over it
 	endpoint  *Endpoint
 	peek      peek
-	used      bool  // has carried an exchange
+	used      bool  // has carried an exchange, or been idle
 	readArmed int64 // Conn.ReadArmed of the last exchange
 	turn      uint32
 	shard     uint32
@@ -125,13 +125,22 @@ func (l *link) lend() *Conn {
 func (l *link) giveBack() {
 	l.used = true
 	l.since = clock()
-	if !l.endpoint.idle.push(l, &l.endpoint.retired) {
+	l.putBack()
+}
+
+// putBack is giveBack of a link that has not been used since it was idle.
+func (l *link) putBack() {
+	e := l.endpoint
+	if !e.idle.push(l, &e.retired) {
 		l.end()
 		return
 	}
 	// After the push: a request that began to wait before it was seen here sees the push.
 	if p := l.places(); p.waiting.Load() > 0 {
 		p.serve()
+	}
+	if e.racers.n.Load() > 0 {
+		e.racers.serve(e)
 	}
 }
 

@@ -267,9 +267,10 @@ func TestDialErrors(t *testing.T) {
 	if _, err := p.Conn(ctx, p.Endpoints()[0], false); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context canceled", err)
 	}
-	if open, _ := p.Connections(); open != 0 {
-		t.Errorf("%d places are kept", open)
-	}
+	eventually(t, "no place is kept", func() bool {
+		open, _ := p.Connections()
+		return open == 0
+	})
 }
 
 func TestRetireLetsRequestsFinish(t *testing.T) {

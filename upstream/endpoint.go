@@ -13,6 +13,7 @@ type Endpoint struct {
 	other   atomic.Pointer[string] // ip:port of the other address family; nil: none
 	swapped atomic.Bool            // other answered where primary did not
 	idle    idle
+	racers  racers
 	retired atomic.Bool
 
 	down     atomic.Bool // by active checks

@@ -8,7 +8,8 @@ import (
 
 // Conn returns a connection: an idle one (if a non-blocking peek finds it
 // open and silent) unless fresh is set, else a new one within the limits and the
-// connect timeout. ctx cancels waiting and dialling. Errors wrap ErrOverLimit
+// connect timeout, or one that is given back before that. ctx cancels waiting and dialling
+// (see Detached). Errors wrap ErrOverLimit
 // or the dial's cause. The caller ends the Conn by Release or Discard.
 //
 // At the limit, idle connections to the version's other endpoints are closed
@@ -52,6 +53,13 @@ func (p *Pool) open(ctx context.Context, e *Endpoint, fresh bool) (*Conn, error)
 			}
 			l.shut() // its place is ours
 		}
+	}
+	if !fresh {
+		l, err := p.race(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		return l.lend(), nil
 	}
 	l, err := e.dial(ctx, p.o.ConnectTimeout)
 	if err != nil {

@@ -144,12 +144,9 @@ func (p *places) leave(w *waiter) bool {
 
 // handOn passes on what w was given but does not want any more.
 func (p *places) handOn(l *link) {
-	switch {
-	case l == nil:
+	if l == nil {
 		p.free()
-	case !l.endpoint.idle.push(l, &l.endpoint.retired):
-		l.end()
-	case p.waiting.Load() > 0:
-		p.serve()
+		return
 	}
+	l.putBack()
 }

@@ -4,14 +4,16 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Pool is the endpoints of one version. Safe for concurrent use.
 type Pool struct {
-	o       Options
-	version *version
-	targets []*target // as declared; living
-	named   bool      // some target is a host name
+	o        Options
+	version  *version
+	targets  []*target     // as declared; living
+	named    bool          // some target is a host name
+	dialStep time.Duration // see race; tests change it
 
 	inForce   atomic.Pointer[[]*Endpoint] // immutable once stored
 	successor atomic.Pointer[Pool]        // the newest pool made from this one
@@ -29,7 +31,7 @@ func New(o Options, prev *Pool) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{o: o}
+	p := &Pool{o: o, dialStep: dialStep}
 	if prev != nil && prev.o.Service == o.Service && prev.o.Version == o.Version {
 		p.version = prev.version
 	} else {

@@ -1,0 +1,224 @@
+package upstream
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A request that found no idle connection dials one, and takes what comes first: its own,
+// or one that another request gives back. What comes second is kept for others. Without that, 1,000 clients
+// after a start are 1,000 connections, most of which nobody needs again, and one
+// lost SYN (a full backlog) holds a request up for a second while others go by.
+//
+// For the same reason not all dial at once: the n-th of an endpoint waits n/dialsAtOnce
+// steps first, 20 at most, for a connection given back.
+const (
+	dialsAtOnce = 64
+	dialStep    = time.Millisecond
+	dialSteps   = 20
+)
+
+// Detached is implemented by contexts that end with a request, to say what a dial
+// lives under that goes on without the request. One that ends with any other context is closed.
+type Detached interface {
+	// Detached is the context that holds for more than this request. Never nil.
+	Detached() context.Context
+}
+
+// racers are the requests that dial an endpoint, first come, first served. The zero value is ready.
+//
+// As with places: whoever gives a connection back pushes it first and looks at n
+// afterwards; whoever races raises n first and then looks for an idle one.
+type racers struct {
+	n     atomic.Int64 // length of queue
+	mu    sync.Mutex
+	queue list.List // of *racer
+}
+
+type racer struct {
+	got   chan *link // buffered
+	entry *list.Element
+}
+
+// race returns a connection for a caller that holds a place to dial in. If it is
+// not used, or the dial fails, the place is given back.
+func (p *Pool) race(ctx context.Context, e *Endpoint) (*link, error) {
+	r := &racer{got: make(chan *link, 1)}
+	ahead := e.racers.enter(r, e)
+	if l := p.hold(ctx, r, ahead); l != nil {
+		p.version.places.free()
+		return l, nil
+	}
+	d := e.dialApart(ctx, p.o.ConnectTimeout)
+	for {
+		select {
+		case <-d.done:
+			return p.dialWon(d, e, r)
+		case l := <-r.got:
+			if l = p.alive(l); l != nil {
+				d.leave()
+				return l, nil
+			}
+		case <-ctx.Done():
+			d.leave()
+			if l := e.racers.leave(r); l != nil {
+				l.putBack()
+			}
+			return nil, fmt.Errorf("%s: %w", e.URL(), context.Cause(ctx))
+		}
+	}
+}
+
+// dialWon ends a race by the caller's own dial, well or not. If it was given
+// another connection at the same moment, that helps out for a dial that failed.
+func (p *Pool) dialWon(d *dialing, e *Endpoint, r *racer) (*link, error) {
+	given := e.racers.leave(r)
+	if d.err == nil {
+		if given != nil {
+			given.putBack()
+		}
+		return d.link, nil
+	}
+	p.version.places.free()
+	if given = p.alive(given); given != nil {
+		return given, nil
+	}
+	return nil, fmt.Errorf("%s: %w", e.URL(), d.err)
+}
+
+// hold lets the dials of many requests begin one after another. It returns a
+// connection if one came meanwhile, so that there is nothing to dial.
+func (p *Pool) hold(ctx context.Context, r *racer, ahead int) *link {
+	steps := min(ahead/dialsAtOnce, dialSteps)
+	if steps == 0 {
+		select {
+		case l := <-r.got:
+			return p.alive(l)
+		default:
+			return nil
+		}
+	}
+	timer := time.NewTimer(time.Duration(steps) * p.dialStep)
+	defer timer.Stop()
+	select {
+	case l := <-r.got:
+		return p.alive(l)
+	case <-timer.C:
+	case <-ctx.Done(): // the dial will find out
+	}
+	return nil
+}
+
+// alive is l if it can carry an exchange; else l is closed. l may be nil.
+func (p *Pool) alive(l *link) *link {
+	if l == nil || l.fresh(clock(), p.o.IdleTimeout) {
+		return l
+	}
+	l.end()
+	return nil
+}
+
+// enter queues r, and gives it an idle connection if there is one after all. It
+// returns how many were before it.
+func (q *racers) enter(r *racer, e *Endpoint) (ahead int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	ahead = q.queue.Len()
+	r.entry = q.queue.PushBack(r)
+	q.n.Add(1)
+	q.serveLocked(e)
+	return ahead
+}
+
+// leave takes r out. It returns what r had been given before, or nil.
+func (q *racers) leave(r *racer) *link {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r.entry != nil {
+		q.remove(r)
+		return nil
+	}
+	select {
+	case l := <-r.got:
+		return l
+	default:
+		return nil // taken before
+	}
+}
+
+// serve hands e's idle connections to those who race.
+func (q *racers) serve(e *Endpoint) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.serveLocked(e)
+}
+
+func (q *racers) serveLocked(e *Endpoint) {
+	for front := q.queue.Front(); front != nil; front = q.queue.Front() {
+		l := e.idle.pop()
+		if l == nil {
+			return
+		}
+		r := front.Value.(*racer)
+		q.remove(r)
+		r.got <- l
+	}
+}
+
+func (q *racers) remove(r *racer) {
+	q.queue.Remove(r.entry)
+	r.entry = nil
+	q.n.Add(-1)
+}
+
+// dialing is a dial on a goroutine of its own.
+type dialing struct {
+	decided atomic.Bool   // whoever sets it first: the dial, to be taken, or the request, to leave it
+	done    chan struct{} // closed if the dial was first; then link or err is set
+	link    *link
+	err     error
+	places  *places
+}
+
+// dialApart dials within timeout. The place is the caller's until leave.
+func (e *Endpoint) dialApart(ctx context.Context, timeout time.Duration) *dialing {
+	if d, ok := ctx.(Detached); ok {
+		ctx = d.Detached()
+	}
+	d := &dialing{done: make(chan struct{}), places: &e.target.version.places}
+	go func() {
+		d.link, d.err = e.dial(ctx, timeout)
+		if d.link != nil {
+			d.link.shard = rand.Uint32()
+		}
+		if d.decided.CompareAndSwap(false, true) {
+			close(d.done)
+		} else {
+			d.keep()
+		}
+	}()
+	return d
+}
+
+// leave gives up the dial; its place goes with it.
+func (d *dialing) leave() {
+	if !d.decided.CompareAndSwap(false, true) {
+		<-d.done
+		d.keep()
+	}
+}
+
+// keep puts a connection that nobody waits for among the idle ones.
+func (d *dialing) keep() {
+	if d.err != nil {
+		d.places.free()
+		return
+	}
+	d.link.used, d.link.since = true, clock() // it may have died while idle, like one that was used
+	d.link.putBack()
+}
