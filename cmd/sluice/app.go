@@ -12,11 +12,13 @@ import (
 
 	"sluice/admin"
 	"sluice/config"
+	"sluice/notify"
 	"sluice/promql"
 	"sluice/proxy"
 	"sluice/rollout"
 	"sluice/router"
 	"sluice/upstream"
+	"sluice/webhook"
 )
 
 // app is one running sluice: every part, and how they hang together.
@@ -32,6 +34,8 @@ type app struct {
 	prober     *upstream.Prober
 	accessLog  *proxy.AccessLog
 	poller     *promql.Poller
+	sender     *notify.Sender
+	scaling    *router.Scaling
 	certs      certificateSet
 	tapes      []tape // what is recorded; empty: nothing
 
@@ -57,31 +61,44 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 	}
 	a.prober = upstream.NewProber(a.endpointChanged)
 	a.poller = promql.NewPoller(a.measured)
+	a.sender = notify.New(notify.Options{Client: &webhook.Client{Version: version}, Logger: logger})
+	a.scaling = router.NewScaling(a.live)
 	a.controller, err = rollout.New(rollout.Options{
-		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Logger: logger,
-		Difference: a.difference, Compare: a.compareAnew,
+		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Ready: a.readyEndpoints, Logger: logger,
+		Outside: newOutside(a), Difference: a.difference, Compare: a.compareAnew,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	a.proxy, err = proxy.New(proxy.Options{Live: a.live, AccessLog: a.accessLog, Logger: logger})
-	if err != nil {
-		a.close()
-		return nil, err
-	}
-	a.admin, err = admin.New(admin.Options{
-		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady, Comparison: a.proxy.Comparison,
-		Reloads: a.reloadFigures, Collectors: append(collectors(a.proxy), stateFailures(a.controller)), BuildVersion: version, Logger: logger,
-	})
-	if err != nil {
-		a.close()
-		return nil, err
-	}
-	if err := a.apply(cfg); err != nil {
+	if err := a.serve(cfg); err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// serve builds what answers requests, and brings cfg into force.
+func (a *app) serve(cfg *config.Config) (err error) {
+	a.proxy, err = proxy.New(proxy.Options{Live: a.live, AccessLog: a.accessLog, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	a.admin, err = admin.New(admin.Options{
+		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady, Comparison: a.proxy.Comparison,
+		Scaling: a.scaling, StateDir: cfg.State.Dir, Reloads: a.reloadFigures, BuildVersion: version, Logger: a.logger,
+		Collectors: append(collectors(a.proxy), stateFailures(a.controller), notificationFigures(a.sender)),
+	})
+	if err != nil {
+		return err
+	}
+	return a.apply(cfg)
+}
+
+// teller tells people and programs what happens.
+func (a *app) teller() *teller {
+	return &teller{
+		journal: a.controller.Journal(), config: a.config.Load, sender: a.sender, links: a.admin.Links, logger: a.logger,
+	}
 }
 
 // close gives back what an app holds that never ran.
@@ -130,6 +147,7 @@ func (a *app) apply(cfg *config.Config) error {
 	pools := a.live.Load().Pools()
 	a.prober.Watch(pools)
 	a.poller.Watch(questions(cfg))
+	a.sender.Watch(cfg.Services)
 	for _, p := range old.Pools() {
 		p.Retire(pools)
 	}
@@ -215,6 +233,25 @@ func (a *app) usable(service, version string) bool {
 	return true
 }
 
+// readyEndpoints counts the endpoints of the file that at least one usable address stands behind.
+func (a *app) readyEndpoints(service, version string) int {
+	s := a.live.Load().Service(service)
+	if s == nil {
+		return 0
+	}
+	pool := poolOf(s, version)
+	if pool == nil {
+		return 0
+	}
+	ready := map[string]bool{}
+	for _, e := range pool.Endpoints() {
+		if e.Healthy() && !e.Ejected() {
+			ready[e.URL()] = true
+		}
+	}
+	return len(ready)
+}
+
 func (a *app) endpointChanged(c upstream.Change) {
 	state := "unhealthy"
 	switch {
@@ -240,7 +277,11 @@ func (a *app) run(ctx context.Context) error {
 	parts.start(background, "admin", a.serveAdmin)
 	parts.start(background, "access log", a.accessLog.Run)
 	parts.start(background, "prober", a.prober.Run)
+	parts.start(background, "notifications", a.sender.Run)
+	parts.start(background, "events", a.teller().Run) // until all that the controller told is told
+	parts.start(background, "scaling", a.scaling.Run)
 	parts.start(background, "controller", a.controller.Run)
+	parts.start(background, "experiments", a.tellExperiments)
 	parts.start(background, "metrics", a.poller.Run)
 	parts.start(background, "proxy", a.proxy.Run)
 	cause := parts.wait(ctx)

@@ -122,11 +122,11 @@ func (v *eventView) print(data string) error {
 
 func eventColour(kind string) string {
 	switch kind {
-	case "trip", "verdict", "alert", "quarantine":
+	case "trip", "verdict", "alert", "quarantine", "rollback", "aborted":
 		return red
-	case "restore":
+	case "restore", "promoted":
 		return green
-	case "weights", "state":
+	case "weights", "state", "paused", "approval", "fault":
 		return yellow
 	}
 	return cyan

@@ -113,7 +113,7 @@ func TestTextsAreHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Reason != "a [2Jb" || strings.ContainsAny(a.Hooks[0].Message, "\x07\x9b\r\n") {
+	if a.Reason != "a [2Jb" || strings.ContainsAny(a.Hooks[0].Message, "\x07\u009b\r\n") {
 		t.Errorf("got %q and %q", a.Reason, a.Hooks[0].Message)
 	}
 }
