@@ -183,11 +183,19 @@ func TestTokensGrowAcrossRestarts(t *testing.T) {
 			t.Error("closing the store leaves the lease")
 		}
 	}
-	if err := os.WriteFile(filepath.Join(path, "lock"), []byte("7"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(t, path).Lease(t.Context(), "leader", time.Minute); err == nil || !strings.Contains(err.Error(), `got "7", want 20 digits`) {
-		t.Errorf("a token that cannot be read: got error %v", err)
+	for _, text := range []string{"7", "half of a numbe\x00\x00\x00\x00\x00", strings.Repeat("\x00", 20), "18446744073709551615"} {
+		if err := os.WriteFile(filepath.Join(path, "lock"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := open(t, path)
+		l, err := d.Lease(t.Context(), "leader", time.Minute)
+		if err != nil || l.Token() <= last {
+			t.Fatalf("%q: got %v after %d, error %v", text, l, last, err)
+		}
+		last = 3 // what the file said before
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
+	"time"
 )
 
 // lockFile is locked while the directory is ours, and holds the token of the newest lease.
@@ -69,15 +70,18 @@ func writeSynced(path string, value []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
+	if err != nil {
+		_ = f.Truncate(0) // half a value is of no use, and a full disk needs its room
+	}
 	return errors.Join(err, f.Close())
 }
 
 // tokenWidth is fixed, so that the file is overwritten in place and needs no room on a full disk.
 const tokenWidth = 20
 
-// nextToken counts leases in the lock file. An empty one, which earlier
-// releases left, counts from 0; one that holds anything else is an error, as a token that
-// falls back would let an old holder through.
+// nextToken counts leases in the lock file. An empty one, which earlier releases left, counts
+// from 0. One that can't be understood, as after a power cut, counts on from the clock's
+// milliseconds, which no count has reached: state that can't be saved would be worse.
 func (d *Dir) nextToken() (uint64, error) {
 	text := make([]byte, tokenWidth)
 	n, err := d.lock.ReadAt(text, 0)
@@ -86,8 +90,8 @@ func (d *Dir) nextToken() (uint64, error) {
 	}
 	last := uint64(0)
 	if n > 0 {
-		if last, err = strconv.ParseUint(strings.TrimSpace(string(text[:n])), 10, 64); err != nil || n < tokenWidth {
-			return 0, fmt.Errorf("%s: got %.40q, want %d digits or an empty file", d.lock.Name(), text[:n], tokenWidth)
+		if last, err = strconv.ParseUint(string(text[:n]), 10, 64); err != nil || n < tokenWidth || last == math.MaxUint64 {
+			last = uint64(max(time.Now().UnixMilli(), 0))
 		}
 	}
 	if _, err := d.lock.WriteAt(fmt.Appendf(nil, "%0*d", tokenWidth, last+1), 0); err != nil {
