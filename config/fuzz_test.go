@@ -78,7 +78,7 @@ services:
       auto_start: true
       analysis: none
       smoke_tests: [{name: t, endpoint: /x, method: POST, payload: [1], headers: {A: b}, expected_status: 201, expected_response: {a: 1}, capture: {x: "$.a[0].b"}, timeout: 1s}]
-      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, timeout: 1s, retries: 2}, {name: i, on: during_stage, stages: [half, stage-1], url: "http://h", format: flagger, metadata: {cmd: "hey -z 1m", a: ""}, interval: 1m}, {name: j, on: rollback_failed, url: "http://h", body: {v: "${version} ${label_a}"}}]
+      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, timeout: 1s, retries: 2}, {name: i, on: during_stage, stages: [half, stage-1], versions: [v1, v2], url: "http://h", format: flagger, metadata: {cmd: "hey -z 1m", a: ""}, interval: 1m}, {name: j, on: rollback_failed, url: "http://h", body: {v: "${version} ${label_a}"}}]
     faults:
       - {name: slow, version: v2, percent: 25, duration: 5m, delay: 100ms, jitter: 50ms}
       - {name: gone, version: v2, percent: 0.1, duration: 1h, traffic: all, abort: 503}

@@ -25,6 +25,7 @@ func hookKind() kind[Hook] {
 		needs("name", "The hook's name, unique.", name(), func(h *Hook) *string { return &h.Name }),
 		needs("on", "When it is called.", hookPoint(), func(h *Hook) *string { return &h.On }),
 		has("stages", "Of points of a stage: only at these stages. Default: at all.", list(name(), 1), func(h *Hook) *[]string { return &h.Stages }),
+		has("versions", "Only in rollouts of these versions, as blue and green take turns. Default: in all.", list(name(), 1), func(h *Hook) *[]string { return &h.Versions }),
 		needs("url", "Where the POST goes.", hookURL(), func(h *Hook) *string { return &h.URL }),
 		has("format", "Form of the message.", choice[string]("json", "cloudevents", "flagger"), func(h *Hook) *string { return &h.Format }),
 		has("metadata", "Of format flagger: its metadata.", metadataKind(), func(h *Hook) *map[string]string { return &h.Metadata }),

@@ -115,6 +115,7 @@ type SmokeTest struct {
 type Hook struct {
 	Name, On, URL, Format string   // Format: json (default) | cloudevents | flagger
 	Stages                []string // of points of a stage: only at these; empty: at all
+	Versions              []string // only in rollouts of these canaries; empty: in all
 	Body                  any      // sent instead of our message; nil: ours. ${name} is filled in at run time
 	Timeout               time.Duration
 	Retries               int

@@ -16,7 +16,7 @@ func (d *decoder) validateRollout(s *Service, r *Rollout, service string) {
 		d.validateStrategy(s, r, service)
 	}
 	d.validateSmokeTests(r.SmokeTests, path+".smoke_tests")
-	d.validateHooks(r, path)
+	d.validateHooks(s, r, service)
 }
 
 func (d *decoder) validateStages(r *Rollout, path string) {
@@ -108,13 +108,16 @@ func (d *decoder) validateRolling(s *Service, r *Rollout, path string) {
 	}
 }
 
-// validateHooks also holds hooks to the stages and variables that there are.
-func (d *decoder) validateHooks(r *Rollout, path string) {
-	seen := map[string]string{}
+// validateHooks also holds hooks to the versions, stages and variables that there are.
+func (d *decoder) validateHooks(s *Service, r *Rollout, service string) {
+	seen, path := map[string]string{}, service+".rollout"
 	for i := range r.Hooks {
 		h, at := &r.Hooks[i], element(path+".hooks", i)
 		d.unique(seen, h.Name, at+".name", "hook")
 		d.validateHookStages(r, h, path, at)
+		for j, name := range h.Versions {
+			d.knownVersion(s, service, element(at+".versions", j), name)
+		}
 		if d.options.Expand {
 			d.variables(h.Body, at+".body", hookVariable, strings.Join(hookVariables(), ", ")+", label_NAME or evidence_NAME")
 		}

@@ -32,7 +32,7 @@ func TestRolloutValues(t *testing.T) {
 		{"stage's own success", r.Stages[0].Success, Criteria{"error_rate": {{Text: "< 1%", Op: "<", Value: 0.01}}}},
 		{"names of stages", []string{r.Stages[0].Name, r.Stages[1].Name}, []string{"stage-1", "half"}},
 		{"preflight", r.Preflight, "warn"},
-		{"flagger", r.Hooks[1], Hook{Name: "i", On: "during_stage", URL: "http://h", Format: "flagger", Stages: []string{"half", "stage-1"},
+		{"flagger", r.Hooks[1], Hook{Name: "i", On: "during_stage", URL: "http://h", Format: "flagger", Stages: []string{"half", "stage-1"}, Versions: []string{"v1", "v2"},
 			Timeout: 10 * time.Second, Interval: time.Minute, Metadata: map[string]string{"cmd": "hey -z 1m", "a": ""}}},
 		{"body", r.Hooks[2].Body, map[string]any{"v": "${version} ${label_a}"}},
 		{"slow", s.Faults[0], Injection{"slow", "v2", 25, 5 * time.Minute, "preview", 100 * time.Millisecond, 50 * time.Millisecond, 0, false, false}},

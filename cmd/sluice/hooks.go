@@ -56,11 +56,16 @@ func hooksAt(cfg *config.Config, at rollout.Situation) (found []config.Hook) {
 		if on == rollout.PointRollback && hook.Format == "flagger" {
 			on = rollout.PointRollbackQuery
 		}
-		if on == at.Point && (len(hook.Stages) == 0 || slices.Contains(hook.Stages, at.Stage)) {
+		if on == at.Point && wanted(hook.Stages, at.Stage) && wanted(hook.Versions, at.Canary) {
 			found = append(found, hook)
 		}
 	}
 	return found
+}
+
+// wanted reports whether a hook's filter lets name pass.
+func wanted(filter []string, name string) bool {
+	return len(filter) == 0 || slices.Contains(filter, name)
 }
 
 func serviceOf(cfg *config.Config, name string) *config.Service {

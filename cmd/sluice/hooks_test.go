@@ -103,6 +103,20 @@ func TestHooksOfAPoint(t *testing.T) {
 	}
 }
 
+// Blue and green take turns: a hook may belong to one of them.
+func TestHooksOfAVersion(t *testing.T) {
+	url, got := receiver(t)
+	h := newHooks(inForce(&config.Rollout{Hooks: []config.Hook{
+		{Name: "a", On: "rollback", URL: url + "/a"}, {Name: "b", On: "rollback", URL: url + "/b", Versions: []string{"v2", "v3"}}, {Name: "c", On: "rollback", URL: url + "/c", Versions: []string{"v1"}},
+	}}))
+	for canary, want := range map[string]string{"v1": "/a /c", "v2": "/a /b", "v4": "/a"} {
+		h.Call(t.Context(), rollout.Situation{Service: "shop", Point: "rollback", Canary: canary})
+		if called := paths(got); called != want {
+			t.Errorf("a rollout of %s: got %q called, want %q", canary, called, want)
+		}
+	}
+}
+
 func TestHookIsToldTheSituation(t *testing.T) {
 	url, got := receiver(t)
 	h := newHooks(inForce(&config.Rollout{Hooks: []config.Hook{{Name: "gate", On: "confirm_stage", URL: url, Secret: "key", Timeout: time.Second}}}))
