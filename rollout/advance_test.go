@@ -348,6 +348,8 @@ func (s *story) look(words []string) error {
 			s.seen.suspicious = value == "yes"
 		case "cut":
 			s.seen.cut = value == "yes"
+		case "unproven":
+			s.seen.unproven = value == "yes"
 		case "window":
 			s.seen.open = value == "open"
 		case "difference":

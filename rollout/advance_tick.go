@@ -162,8 +162,6 @@ func (m *move) fit(seen sight) (toBP int, ok bool) {
 		m.waitFor("evidence", fmt.Sprintf("%s breached lately; %s begins when it has not again for %v", m.Plan.Canary, m.where(), breachHold))
 	case seen.suspicious:
 		m.waitFor("evidence", fmt.Sprintf("there is strong evidence against %s; %s begins when it is gone", m.Plan.Canary, m.where()))
-	case m.Station == atPromotion && seen.endpoints < m.leg().Endpoints:
-		m.lackEndpoints(seen)
 	case !seen.open:
 		m.lackWindow()
 	default:

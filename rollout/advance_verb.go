@@ -27,13 +27,15 @@ func (r *run) possible() []string {
 	return append(out, VerbAbort, VerbUndo)
 }
 
-// passable reports whether promote has something to approve or to pass.
+// passable reports whether promote has something to approve or to pass: a gate, a
+// stage that has had its weight, also one that failed. A stage that failed before
+// is not passed over; resume begins it anew.
 func (r *run) passable() bool {
 	switch r.Station {
 	case atApproval, atStage, atConfirmStage:
 		return true
 	}
-	return r.Failed && r.inStage()
+	return r.Failed && r.Station == atAfterStage
 }
 
 // allows reports whether verb has a meaning where r stands; the error wraps

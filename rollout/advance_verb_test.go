@@ -30,7 +30,9 @@ func TestAllows(t *testing.T) {
 		{"at a gate", with(func(r *run) { r.Station = atApproval }), "pause promote promote_full abort undo"},
 		{"while it is confirmed", with(func(r *run) { r.Station = atConfirmStage }), "pause promote promote_full abort undo"},
 		{"paused", with(func(r *run) { r.Paused = true }), "resume promote promote_full abort undo"},
-		{"paused by a failure", with(func(r *run) { r.Paused, r.Failed, r.Station = true, true, atBeforeStage }), "resume promote promote_full abort undo"},
+		{"paused by a failure before it", with(func(r *run) { r.Paused, r.Failed, r.Station = true, true, atBeforeStage }), "resume promote_full abort undo"},
+		{"paused by a failure in it", with(func(r *run) { r.Paused, r.Failed = true, true }), "resume promote promote_full abort undo"},
+		{"paused by a failure after it", with(func(r *run) { r.Paused, r.Failed, r.Station = true, true, atAfterStage }), "resume promote promote_full abort undo"},
 		{"cut", with(func(r *run) { r.Cut = true }), "pause abort undo"},
 		{"cut at a gate", with(func(r *run) { r.Cut, r.Station = true, atApproval }), "pause abort undo"},
 		{"shadow", with(func(r *run) { r.Plan.Promotes = false }), "pause promote abort undo"},
@@ -103,6 +105,26 @@ func TestTimesAreUTC(t *testing.T) {
 	}
 	if strings.Contains(string(raw), "+05:00") || !strings.Contains(string(raw), `"ended_at":"2026-11-20T10:00:00Z"`) {
 		t.Errorf("got %s", raw)
+	}
+}
+
+// A stage's time begins when its weight is in force, not at the tick before.
+func TestStageTimeBeginsWithItsWeight(t *testing.T) {
+	s := newStory(new(strings.Builder))
+	if err := s.makePlan([]string{"canary", "stages=a:5:10s"}); err != nil {
+		t.Fatal(err)
+	}
+	s.tasks["shift"] = "hang"
+	r, todo := begin(s.plan, "r1", "alice", s.at)
+	s.r = r
+	s.carryOut(todo)
+	if err := s.wait([]string{"2s"}); err != nil {
+		t.Fatal(err)
+	}
+	r, _ = advance(s.r, runInput{at: s.at.Add(900 * time.Millisecond), what: runDone, task: s.r.Task, ok: true})
+	r, _ = advance(r, runInput{at: s.at.Add(time.Second), what: runTick, seen: s.seen})
+	if got := r.status().Stages[0].Spent; got != 0.1 {
+		t.Errorf("got %v s, want 0.1 s", got)
 	}
 }
 
