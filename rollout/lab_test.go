@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if becomeSaver() {
+	if becomeSaver() || becomeRoller() {
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -119,19 +119,15 @@ func courseOf(raw json.RawMessage) (*course, error) {
 	if err := json.Unmarshal(raw, &cs.coursed); err != nil {
 		return nil, fmt.Errorf("rollout: %w", err)
 	}
-	if err := cs.Run.sound(); err != nil {
-		return nil, fmt.Errorf("rollout: %w", err)
+	r := &cs.Run
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if r.ID == "" || r.Plan.Canary == "" || r.Plan.From == "" || r.Plan.Canary == r.Plan.From {
+		return nil, errors.New("rollout: no version to roll out")
 	}
 	maps.DeleteFunc(cs.Seen, func(_ string, o *observed) bool { return o == nil })
 	return cs, nil
-}
-
-// sound refuses what begin and advance never make: a damaged file moves no traffic.
-func (r *run) sound() error {
-	if r.ID == "" || r.Plan.Canary == "" || r.Plan.From == "" || r.Plan.Canary == r.Plan.From {
-		return errors.New("no version to roll out")
-	}
-	return r.check()
 }
 
 // keepHooks adds results, the newest last.
