@@ -45,7 +45,10 @@ func (s *Subject) firstShare() (what string, share float64) {
 	if r := s.Service.Rollout; r != nil && len(r.Stages) > 0 {
 		return "stage " + r.Stages[0].Name, float64(r.Stages[0].WeightBP) / 10_000
 	}
-	if m := s.Service.Mirror; m != nil && !s.promotes() && m.To == s.Canary {
+	switch m := s.Service.Mirror; {
+	case s.rolling(): // a share for each endpoint that is ready
+		return "", 0
+	case m != nil && !s.promotes() && m.To == s.Canary:
 		return "the mirror's share", m.Percent / 100
 	}
 	return "the switch", 1

@@ -74,10 +74,14 @@ func (s *Subject) endpoints(ctx context.Context) []Finding {
 
 // missing endpoints are what a rolling update begins with: its stages wait for them.
 func (s *Subject) missing() Severity {
-	if s.Service.Rollout != nil && s.Service.Rollout.Strategy == "rolling" {
+	if s.rolling() {
 		return Warning
 	}
 	return Critical
+}
+
+func (s *Subject) rolling() bool {
+	return s.Service.Rollout != nil && s.Service.Rollout.Strategy == "rolling"
 }
 
 func (s *Subject) names() string {

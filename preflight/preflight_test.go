@@ -294,6 +294,8 @@ func TestCapacity(t *testing.T) {
 	f(1, 5, "capacity warning: at the mirror's share each of the 1 endpoints of v2 gets 5 times")
 	s.Service.Rollout = &config.Rollout{Strategy: "blue_green"}
 	f(1, 5, "capacity warning: at the switch each of the 1 endpoints of v2 gets 5 times")
+	s.Service.Rollout.Strategy = "rolling"
+	f(1, 5, "capacity warning: with all the traffic each of the 1 endpoints of v2 gets 5 times")
 }
 
 func TestConnectionsNearTheirLimit(t *testing.T) {

@@ -100,12 +100,13 @@ func (t *Target) name() string {
 	return t.URL
 }
 
-// client talks HTTP/1.1 to the target alone, as the proxy does.
+// client talks HTTP/1.1 to the target alone, as the proxy does. Each test has a connection of its own: one
+// that the server has just closed would fail a test that must not be sent twice.
 func (t *Target) client() (client *http.Client, done func()) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	transport := &http.Transport{
 		TLSClientConfig: t.TLS.Clone(), TLSHandshakeTimeout: dialTimeout, DisableCompression: true,
-		MaxResponseHeaderBytes: maxHead, MaxIdleConnsPerHost: 1,
+		MaxResponseHeaderBytes: maxHead, DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if t.Address != "" {
 				address = t.Address

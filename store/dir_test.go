@@ -192,7 +192,7 @@ func TestTokensGrowAcrossRestarts(t *testing.T) {
 		if err != nil || l.Token() <= last {
 			t.Fatalf("%q: got %v after %d, error %v", text, l, last, err)
 		}
-		last = 3 // what the file said before
+		last = 3 // all that had been counted before the file was damaged
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
