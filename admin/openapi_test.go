@@ -87,7 +87,7 @@ func TestOpenAPIReferences(t *testing.T) {
 
 // described are the types behind the schemas.
 var described = map[string]any{
-	"Service": serviceView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Promotion": promotionView{}, "Counts": countsView{}, "Endpoint": endpointView{},
+	"Service": serviceView{}, "RolloutBrief": briefView{}, "Version": versionView{}, "Evidence": evidenceView{}, "Promotion": promotionView{}, "Counts": countsView{}, "Endpoint": endpointView{},
 	"Rollout": rolloutView{}, "Stage": rollout.StageStatus{}, "Check": rollout.Check{}, "SmokeTest": rollout.SmokeResult{},
 	"HookCall": rollout.HookResult{}, "ArmResult": rollout.ArmResult{}, "Shadow": rollout.ShadowResult{},
 	"History": historyView{}, "Record": history.Record{}, "PastStage": history.Stage{},

@@ -24,6 +24,7 @@ type serviceView struct {
 	ETag     string        `json:"etag"`              // names weights and states alone, not the counters: good for If-Match, never for 304
 	DryRun   bool          `json:"dry_run,omitempty"` // weights and shares are what they would be
 	Declared declaredView  `json:"declared"`
+	Rollout  *briefView    `json:"rollout,omitempty"` // of a service that has one, or could
 	Versions []versionView `json:"versions"`
 }
 
@@ -149,7 +150,7 @@ func (s *Server) liveView(svc *router.Service) serviceView {
 	tag := s.o.Controller.ETag(svc.Name)
 	w, _ := s.o.Live.Weights(svc.Name)
 	view := s.viewOf(svc, w, svc.Shares())
-	view.ETag = tag
+	view.ETag, view.Rollout = tag, s.briefOf(svc.Name)
 	return view
 }
 
