@@ -12,6 +12,7 @@ import (
 type dialContext struct {
 	context.Context // of Run
 	limit           time.Duration
+	dials           *sync.WaitGroup // of the server
 
 	mu     sync.Mutex
 	inner  context.Context // nil: not waited on yet
@@ -25,7 +26,7 @@ func (x *exchange) dialContext() *dialContext {
 		x.wait = new(dialContext)
 	}
 	d := x.wait
-	d.Context, d.limit = x.c.ctx, 10*time.Second
+	d.Context, d.limit, d.dials = x.c.ctx, 10*time.Second, &x.c.server.dials
 	if connect := x.svc.Policy.ConnectTimeout; connect > 0 {
 		d.limit = 2 * connect
 	}
@@ -59,5 +60,8 @@ func (d *dialContext) Err() error                  { return d.made().Err() }
 func (d *dialContext) Value(key any) any           { return d.made().Value(key) }
 
 // Detached implements upstream.Detached: a dial whose request has found another
-// connection may go on, as long as the server runs.
-func (d *dialContext) Detached() context.Context { return d.Context }
+// connection may go on, as long as the server runs. Run waits for its end.
+func (d *dialContext) Detached() (ctx context.Context, ended func()) {
+	d.dials.Add(1)
+	return d.Context, d.dials.Done
+}

@@ -76,10 +76,11 @@ func (w *mirrorWorker) attempt(ctx context.Context, c *mirrorCopy, e *upstream.E
 	if err != nil {
 		return 0, false, err
 	}
-	defer conn.Discard()
+	reused := conn.Reused // once released, conn is somebody else's
 	// The deadlines that the last exchange left are cleared; ctx stands for ours.
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return 0, conn.Reused, err
+		conn.Discard()
+		return 0, reused, err
 	}
 	conn.ReadArmed = 0
 	stop := context.AfterFunc(ctx, conn.Discard)
@@ -87,8 +88,10 @@ func (w *mirrorWorker) attempt(ctx context.Context, c *mirrorCopy, e *upstream.E
 	// If stop comes too late, Discard runs or will: the connection must not be given back.
 	if stop() && err == nil && whole {
 		conn.Release()
+	} else {
+		conn.Discard()
 	}
-	return status, conn.Reused && !begun && err != nil && ctx.Err() == nil, err
+	return status, reused && !begun && err != nil && ctx.Err() == nil, err
 }
 
 // exchange reports whether an answer had begun, and whether it was read whole

@@ -34,6 +34,7 @@ type Server struct {
 	sockets []*socket
 	runs    context.Context // nil until Run, and after it
 	serving sync.WaitGroup  // accept loops
+	dials   sync.WaitGroup  // that may outlive their requests
 
 	stopping atomic.Bool // Run is ending: nothing is waited for any more
 	drain    atomic.Pointer[drainWindow]
@@ -105,6 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.serving.Wait()
 	s.conns.closeAll()
 	s.conns.wait()
+	s.dials.Wait() // runs has ended, and no request is left that could begin one
 	s.mu.Lock()
 	s.runs = nil
 	s.mu.Unlock()

@@ -58,10 +58,10 @@ func (c *Conn) Release() {
 	}
 }
 
-// Discard closes the connection and frees its place. Safe to call twice, after
-// Release (even if the connection has found its next user meanwhile: a deferred
-// Discard is fine, one kept for later is not, see handles), and from another
-// goroutine in order to interrupt a read or write.
+// Discard closes the connection and frees its place. Safe to call twice, and from another
+// goroutine in order to interrupt a read or write. After Release it does nothing until
+// the connection has served a few others (see handles), and then would break off a
+// stranger's exchange: so not in a defer that a Release precedes, whose goroutine may have slept meanwhile.
 func (c *Conn) Discard() {
 	// The buffer is left to the collector: an interrupted reader may still use it.
 	if c.held.CompareAndSwap(true, false) {

@@ -24,10 +24,11 @@ const (
 )
 
 // Detached is implemented by contexts that end with a request, to say what a dial
-// lives under that goes on without the request. One that ends with any other context is closed.
+// lives under that goes on without the request. Under any other context it is broken off.
 type Detached interface {
-	// Detached is the context that holds for more than this request. Never nil.
-	Detached() context.Context
+	// Detached is the context that holds for more than this request. ended is called
+	// once, when nothing runs under it any more. Neither is nil.
+	Detached() (ctx context.Context, ended func())
 }
 
 // racers are the requests that dial an endpoint, first come, first served. The zero value is ready.
@@ -183,15 +184,23 @@ type dialing struct {
 	link    *link
 	err     error
 	places  *places
+	cancel  context.CancelFunc // nil: it goes on without the request
+	over    chan struct{}      // closed when the goroutine ends, if it can be cancelled
 }
 
 // dialApart dials within timeout. The place is the caller's until leave.
 func (e *Endpoint) dialApart(ctx context.Context, timeout time.Duration) *dialing {
-	if d, ok := ctx.(Detached); ok {
-		ctx = d.Detached()
-	}
 	d := &dialing{done: make(chan struct{}), places: &e.target.version.places}
+	var ended func()
+	if longer, ok := ctx.(Detached); ok {
+		ctx, ended = longer.Detached()
+	} else {
+		ctx, d.cancel = context.WithCancel(ctx)
+		d.over = make(chan struct{})
+		ended = func() { d.cancel(); close(d.over) }
+	}
 	go func() {
+		defer ended()
 		d.link, d.err = e.dial(ctx, timeout)
 		if d.link != nil {
 			d.link.shard = rand.Uint32()
@@ -205,11 +214,14 @@ func (e *Endpoint) dialApart(ctx context.Context, timeout time.Duration) *dialin
 	return d
 }
 
-// leave gives up the dial; its place goes with it.
+// leave gives up the dial; its place goes with it. One that can be cancelled has ended then.
 func (d *dialing) leave() {
 	if !d.decided.CompareAndSwap(false, true) {
 		<-d.done
 		d.keep()
+	} else if d.cancel != nil {
+		d.cancel()
+		<-d.over
 	}
 }
 

@@ -129,7 +129,8 @@ func openPlaces(p *Pool) int {
 func TestWhoDialsTakesAConnectionGivenBack(t *testing.T) {
 	s, p := newGatedServer(t)
 	e := p.Endpoints()[0]
-	c, second := s.first(t, context.Background(), p)
+	ended := make(chan struct{})
+	c, second := s.first(t, detached{context.Background(), context.Background(), ended}, p)
 	say(t, c, "a")
 	c.Release()
 	got := <-second
@@ -139,7 +140,7 @@ func TestWhoDialsTakesAConnectionGivenBack(t *testing.T) {
 	say(t, got.conn, "b")
 	// The dial goes on, and its connection is kept: the next two need no other.
 	s.letOne()
-	eventually(t, "the dial's connection is idle", func() bool { return e.idle.len() == 1 })
+	<-ended
 	third := conn(t, p, e, false)
 	if !third.Reused {
 		t.Error("what may have died while idle must look like it")
@@ -170,19 +171,20 @@ func TestDialThatFailsWhileItRaces(t *testing.T) {
 // detached lives longer than the request.
 type detached struct {
 	context.Context
-	run context.Context
+	run   context.Context
+	ended chan struct{}
 }
 
-func (d detached) Detached() context.Context { return d.run }
+func (d detached) Detached() (context.Context, func()) { return d.run, func() { close(d.ended) } }
 
 func TestDialOfARequestThatGaveUp(t *testing.T) {
 	for name, kept := range map[string]bool{"ends with its context": false, "goes on under a detached one": true} {
 		t.Run(name, func(t *testing.T) {
 			s, p := newGatedServer(t)
 			request, cancel := context.WithCancel(context.Background())
-			ctx := request
+			ctx, ended := request, make(chan struct{})
 			if kept {
-				ctx = detached{request, context.Background()}
+				ctx = detached{request, context.Background(), ended}
 			}
 			c, second := s.first(t, ctx, p)
 			cancel()
@@ -192,9 +194,14 @@ func TestDialOfARequestThatGaveUp(t *testing.T) {
 			e := p.Endpoints()[0]
 			if kept {
 				s.letOne()
-				eventually(t, "the connection is idle", func() bool { return e.idle.len() == 1 })
+				<-ended
+				if n := e.idle.len(); n != 1 {
+					t.Errorf("%d connections are idle after the dial", n)
+				}
 			} else {
-				eventually(t, "the place is free", func() bool { return openPlaces(p) == 1 })
+				if open := openPlaces(p); open != 1 {
+					t.Errorf("%d places are taken after the dial was broken off", open)
+				}
 			}
 			if n := e.racers.n.Load(); n != 0 {
 				t.Errorf("%d racing", n)
@@ -214,7 +221,8 @@ func TestColdStart(t *testing.T) {
 	var served sync.WaitGroup
 	for range clients {
 		served.Go(func() {
-			c, err := p.Conn(context.Background(), e, false)
+			ctx := detached{context.Background(), context.Background(), make(chan struct{})}
+			c, err := p.Conn(ctx, e, false)
 			if err != nil {
 				t.Error(err)
 				return
