@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/config"
 	"sluice/rollout"
 )
 
@@ -209,5 +210,27 @@ func TestPreflightAsksForFigures(t *testing.T) {
 		if c.Name == "metrics" && c.OK {
 			t.Errorf("without time: got %+v", c)
 		}
+	}
+}
+
+func TestChecksDocumentIsTrue(t *testing.T) {
+	text := document(t, "docs/CHECKS.md")
+	blocks := fenced(text, "yaml")
+	if len(blocks) == 0 {
+		t.Fatal("docs/CHECKS.md holds no configuration")
+	}
+	for _, block := range blocks {
+		if _, err := config.Parse("docs/CHECKS.md", []byte(block), config.ParseOptions{Expand: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	s := candidateStage(t, fmt.Sprintf("endpoints: [%q]", answering(t, shopV2("2.0"))), smokeTests)
+	for _, c := range newOutside(s.app).Preflight(t.Context(), ofV2) {
+		if !strings.Contains(text, "\n| "+c.Name+" | ") {
+			t.Errorf("check %s is not in the table", c.Name)
+		}
+	}
+	for _, line := range commandLines(text) {
+		understood(t, "docs/CHECKS.md", line)
 	}
 }
