@@ -157,6 +157,9 @@ func oneOf(flag, value string, words []string) error {
 // answers takes what flags gave, asks for the rest at a terminal, and else takes defaults.
 func (c *initCall) answers() (answers, []string, error) {
 	all, in := answers{}, bufio.NewReader(c.in)
+	if c.interactive {
+		fmt.Fprintln(c.talk, "An empty line takes the answer in brackets.")
+	}
 	var defaults []string
 	for _, q := range initQuestions() {
 		value, given := c.given[q.flag]
