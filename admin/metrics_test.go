@@ -23,6 +23,7 @@ func TestMetricsValues(t *testing.T) {
 	}
 	v1 := p.live.Load().Service("shop").Versions[0]
 	v1.Retries[analysis.Timeout].Add(100)
+	v1.Injected.Add(3)
 	v1.Ruled.Start(0, 0)
 	v1.Ruled.Record(0, 0, 1e6, analysis.Success)
 	p.do("PUT", "/api/v1/services/shop/weights", `{"weights":{"v1":99.5,"v2":0.5}}`)
@@ -39,6 +40,7 @@ func TestMetricsValues(t *testing.T) {
 		`sluice_upstream_errors_total{reason="timeout",service="shop",version="v1"} 106`,
 		`sluice_upstream_errors_total{reason="reset",service="shop",version="v1"} 7`,
 		`sluice_upstream_errors_total{reason="bad_response",service="shop",version="v1"} 8`,
+		`sluice_upstream_errors_total{reason="injected",service="shop",version="v1"} 3`,
 		`sluice_request_duration_seconds_count{service="shop",version="v1"} 46`,
 		`sluice_version_weight_ratio{service="shop",version="v1"} 0.995`,
 		`sluice_version_weight_ratio{service="shop",version="v2"} 0.005`,

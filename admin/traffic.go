@@ -76,6 +76,9 @@ func (c *traffic) standing(s series, svc *router.Service, index, weightBP int) {
 // expected: rate() sees the first requests only of a series that was there before them.
 func (c *traffic) counts(s series, v *router.Version, expected bool) {
 	total := v.Split.Totals().Add(v.Ruled.Totals())
+	if n := v.Injected.Load(); n > 0 {
+		s.count(c.errors, n, "injected") // they stand in nothing else
+	}
 	if total.Started == 0 && !expected {
 		return
 	}
