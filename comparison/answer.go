@@ -86,18 +86,14 @@ func secret(name string) bool {
 }
 
 // Decoded is the answer without its gzip encoding, cut at 256 KiB. Other
-// encodings, and what is no gzip, stay as they are.
+// encodings, and what is no gzip, stay as they are; where there is no body, there is no encoding.
 func (a Answer) Decoded() Answer {
-	switch strings.ToLower(strings.TrimSpace(a.Encoding)) {
-	case "", "identity":
+	coding := strings.ToLower(strings.TrimSpace(a.Encoding))
+	switch {
+	case len(a.Body) == 0, coding == "", coding == "identity":
 		a.Encoding = ""
 		return a
-	case "gzip", "x-gzip":
-	default:
-		return a
-	}
-	if len(a.Body) == 0 {
-		a.Encoding = ""
+	case coding != "gzip" && coding != "x-gzip":
 		return a
 	}
 	r, err := gzip.NewReader(bytes.NewReader(a.Body))

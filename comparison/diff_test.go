@@ -110,6 +110,7 @@ func TestDiffAnswers(t *testing.T) {
 		{"encodings unread", Answer{Status: 200, Encoding: "br", Body: []byte("x")}, Answer{Status: 200, Encoding: "br", Body: []byte("x")}, ""},
 		{"encodings unread, different", Answer{Status: 200, Encoding: "br", Body: []byte("x")}, Answer{Status: 200, Encoding: "br", Body: []byte("y")}, "body body"},
 		{"encodings differ", Answer{Status: 200, Encoding: "br", Body: []byte("x")}, zipped(t, text("x")), "header header Content-Encoding br→identity"},
+		{"encodings of nothing", Answer{Status: 304, Encoding: "br"}, Answer{Status: 304}, ""},
 		{"both zipped", zipped(t, text("same")), zipped(t, text("same")), ""},
 		{"header", with(NewHeader("Cache-Control", "no-store")), with(NewHeader("cache-control", "max-age=1")), "header header Cache-Control no-store→max-age=1"},
 		{"header missing", with(NewHeader("Cache-Control", "no-store")), with(), "header header Cache-Control no-store→"},

@@ -54,7 +54,7 @@ func parseJSON(text string) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	p.space()
+	p.skip()
 	if p.at < len(text) {
 		return value{}, errJSON
 	}
@@ -62,11 +62,25 @@ func parseJSON(text string) (value, error) {
 }
 
 type jsonParser struct {
-	text string
-	at   int
+	text  string
+	at    int
+	open  []member // of the arrays and objects that have not ended, the innermost last
+	space []member // room for those that have, so that few of them allocate
 }
 
-func (p *jsonParser) space() {
+// ended takes the members from base on, which are one value's, off the open ones.
+func (p *jsonParser) ended(base int) []member {
+	n := len(p.open) - base
+	if n > cap(p.space)-len(p.space) {
+		p.space = make([]member, 0, max(n, min(len(p.text)/32, 512)))
+	}
+	from := len(p.space)
+	p.space = append(p.space, p.open[base:]...)
+	p.open = p.open[:base]
+	return p.space[from : from+n : from+n]
+}
+
+func (p *jsonParser) skip() {
 	for p.at < len(p.text) {
 		switch p.text[p.at] {
 		case ' ', '\t', '\r', '\n':
@@ -79,7 +93,7 @@ func (p *jsonParser) space() {
 
 // next skips white space and returns the byte after it; 0 at the end.
 func (p *jsonParser) next() byte {
-	p.space()
+	p.skip()
 	if p.at == len(p.text) {
 		return 0
 	}
@@ -122,7 +136,7 @@ func (p *jsonParser) value(depth int) (value, error) {
 
 func (p *jsonParser) array(depth int) (value, error) {
 	p.at++
-	v := value{kind: jsonArray}
+	v, base := value{kind: jsonArray}, len(p.open)
 	if p.take(']') {
 		return v, nil
 	}
@@ -131,9 +145,10 @@ func (p *jsonParser) array(depth int) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		v.members = append(v.members, member{value: item})
+		p.open = append(p.open, member{value: item})
 		switch {
 		case p.take(']'):
+			v.members = p.ended(base)
 			return v, nil
 		case !p.take(','):
 			return v, errJSON
@@ -143,7 +158,7 @@ func (p *jsonParser) array(depth int) (value, error) {
 
 func (p *jsonParser) object(depth int) (value, error) {
 	p.at++
-	v := value{kind: jsonObject}
+	v, base := value{kind: jsonObject}, len(p.open)
 	if p.take('}') {
 		return v, nil
 	}
@@ -162,9 +177,10 @@ func (p *jsonParser) object(depth int) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		v.members = append(v.members, member{name: name, value: item})
+		p.open = append(p.open, member{name: name, value: item})
 		switch {
 		case p.take('}'):
+			v.members = p.ended(base)
 			return v, v.sort()
 		case !p.take(','):
 			return v, errJSON
