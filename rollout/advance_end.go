@@ -18,11 +18,14 @@ func (m *move) fail(reason string) {
 // breach is the guard's word under action pause, or alert.
 func (m *move) breach(reason string) {
 	if m.Plan.Alerts {
+		lasts := m.Hold > 0
 		m.Hold = breachHold
 		if m.Station == atShift || m.Station == atPromotion {
 			m.breakOff()
 		}
-		m.tell("rollout", fmt.Sprintf("%s; no rise until it has not breached for %v", reason, breachHold))
+		if !lasts {
+			m.tell("rollout", fmt.Sprintf("%s; no rise until it has not breached for %v", reason, breachHold))
+		}
 		return
 	}
 	// It is the weight in force that breached: not the stage that is about to begin.

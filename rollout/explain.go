@@ -27,6 +27,9 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 		d.Kind, d.Action = "restore", "restore"
 		d.Evidence = tripEvidence(a, f)
 	case doQuarantine, doPause, doAlert:
+		if a.quiet {
+			return d, false
+		}
 		d.Kind, d.Action = "verdict", map[verb]string{doQuarantine: "quarantine", doPause: "pause", doAlert: "alert"}[a.do]
 		d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
 	case doSwitchBack:
@@ -70,6 +73,9 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		e.Type = "restore"
 		e.Fields = map[string]any{"reason": a.cause}
 	case doQuarantine, doPause, doAlert:
+		if a.quiet {
+			return e, false
+		}
 		e.Type = "verdict"
 		e.Fields = verdictEvidence(f.verdict)
 		e.Fields["verdict"] = "breach"

@@ -122,7 +122,7 @@ type action struct {
 	cause   string // of doCut, doRecut, doSwitchBack; "": a verdict
 	to      string // of doSwitchBack
 	inline  bool   // the data plane did it already
-	quiet   bool   // of doUndo: told lately
+	quiet   bool   // of doUndo, doPause and doAlert: told lately; a rollout acts on it all the same
 	state   config.State
 	until   time.Time
 }
@@ -249,15 +249,11 @@ func breach(g *guard, m *member, at time.Time) []action {
 	if g.action == "pause" || g.action == "alert" {
 		fresh := m.breached.IsZero() || at.Sub(m.breached) >= alertEvery
 		m.breached = at
-		forget := action{do: doForget, version: m.name}
-		if !fresh {
-			return []action{forget}
-		}
 		do := doAlert
 		if g.action == "pause" {
 			do = doPause
 		}
-		return []action{{do: do, version: m.name}, forget}
+		return []action{{do: do, version: m.name, quiet: !fresh}, {do: doForget, version: m.name}}
 	}
 	return condemn(g, m, at)
 }

@@ -171,9 +171,9 @@ func (a action) String() string {
 	case doQuarantine:
 		return "quarantine " + a.version
 	case doPause:
-		return "pause " + a.version
+		return "pause " + a.version + map[bool]string{true: ", told lately"}[a.quiet]
 	case doAlert:
-		return "alert " + a.version
+		return "alert " + a.version + map[bool]string{true: ", told lately"}[a.quiet]
 	case doForget:
 		return "forget the evidence on " + a.version
 	case doNotice:
