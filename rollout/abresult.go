@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"maps"
 	"math"
 	"slices"
 
@@ -136,13 +135,6 @@ func (o *observed) results(version string) []ArmResult {
 		}
 	}
 	return out
-}
-
-// clone is o for a snapshot; its map is not shared.
-func (o *observed) clone() *observed {
-	c := *o
-	c.OK = maps.Clone(o.OK)
-	return &c
 }
 
 // resultsOf are the results of all versions, in their order.

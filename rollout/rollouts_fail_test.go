@@ -157,6 +157,7 @@ func TestRolloutWithAFullDisk(t *testing.T) {
 	running(t, Options{StateDir: dir, Outside: out}, one(canaryShop(500, 2500)), func(b *bench) {
 		full := func() {
 			t.Helper()
+			settle() // nothing is being written
 			if err := os.Mkdir(block, 0o700); err != nil {
 				t.Fatal(err)
 			}
