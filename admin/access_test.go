@@ -343,6 +343,8 @@ func TestMasked(t *testing.T) {
 			"rollout": map[string]any{"smoke_tests": []any{map[string]any{
 				"payload": map[string]any{"user": "u", "login": map[string]any{"password": "s3cret"}},
 				"capture": map[string]any{"auth_token": "$.token"},
+			}}, "hooks": []any{map[string]any{
+				"body": map[string]any{"apiKey": "s3cret"}, "metadata": map[string]any{"token": "s3cret", "cmd": "hey"},
 			}}},
 		}},
 	}

@@ -4,11 +4,11 @@ import "strings"
 
 // masked copies an effective configuration without the values of credentials
 // that the file holds as plain text, where config cannot know them for secrets: headers
-// set for a backend, and headers and payloads of smoke tests.
+// set for a backend, headers and payloads of smoke tests, bodies and metadata of hooks.
 func masked(v any) any { return maskBelow(v, false) }
 
 // carriers are the keys below which values are sent somewhere under free names.
-var carriers = map[string]bool{"headers": true, "set": true, "payload": true}
+var carriers = map[string]bool{"headers": true, "set": true, "payload": true, "body": true, "metadata": true}
 
 func maskBelow(v any, carried bool) any {
 	switch v := v.(type) {

@@ -10,6 +10,8 @@ import (
 	"sluice/config"
 	"sluice/rollout"
 	"sluice/router"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestScalingTellsWhatComesNext(t *testing.T) {
@@ -75,26 +77,55 @@ func TestScalingTellsWhatComesNext(t *testing.T) {
 	}
 }
 
-// A scrape of ten thousand services without traffic and rollouts costs next to nothing here.
-func TestIdleServicesAreCheapToScrape(t *testing.T) {
+// idle is a plant of n services without traffic and rollouts.
+func idle(tb testing.TB, n int) *progress {
 	var b strings.Builder
 	b.WriteString("listeners: [{address: \"127.0.0.1:18080\"}]\nservices:\n")
-	for i := range 2000 {
+	for i := range n {
 		fmt.Fprintf(&b, "  - {name: s%d, routes: [{path: /s%d}], versions: [{name: v1, weight: 100, endpoints: [\"http://127.0.0.1:9001\"]}]}\n", i, i)
 	}
-	p := buildWith(t, b.String(), rollout.Options{}, nil)
-	registry, err := newRegistry(p.server.o)
+	cfg, err := config.Parse("idle.yaml", []byte(b.String()), config.ParseOptions{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	families, err := registry.Gather()
+	live := router.NewLive()
+	controller, err := rollout.New(rollout.Options{Traffic: live})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	for _, f := range families {
-		name := f.GetName()
-		if strings.HasPrefix(name, "sluice_rollout") || strings.Contains(name, "demand") || strings.Contains(name, "in_flight") || strings.Contains(name, "ready") {
-			t.Errorf("%s: %d series of idle services", name, len(f.Metric))
+	err = controller.Reload(cfg, func(fresh map[string]config.Weights) error {
+		table, err := router.Build(cfg, live.Load(), fresh)
+		if err == nil {
+			live.Store(table)
 		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return newProgress(Options{Config: func() *config.Config { return cfg }, Live: live, Controller: controller, Scaling: router.NewScaling(live)})
+}
+
+// collected counts the series of a scrape.
+func collected(c prometheus.Collector) (n int) {
+	out := make(chan prometheus.Metric, 64)
+	go func() { c.Collect(out); close(out) }()
+	for range out {
+		n++
+	}
+	return n
+}
+
+func TestIdleServicesExportNothingHere(t *testing.T) {
+	if n := collected(idle(t, 2000)); n != 0 {
+		t.Errorf("2000 services without traffic and rollouts give %d series", n)
+	}
+}
+
+func BenchmarkScrapeOfIdleServices(b *testing.B) {
+	c := idle(b, 10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		collected(c)
 	}
 }

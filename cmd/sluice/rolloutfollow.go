@@ -138,24 +138,24 @@ type lineView struct {
 
 func (v *lineView) show(l look) error {
 	var errs []error
-	line := func(colour, format string, args ...any) {
-		_, err := fmt.Fprintf(v.screen.w, "%s  %s\n", l.at.Local().Format(time.TimeOnly), v.screen.paint(colour, fmt.Sprintf(format, args...)))
+	line := func(at time.Time, colour, format string, args ...any) {
+		_, err := fmt.Fprintf(v.screen.w, "%s  %s\n", at.Local().Format(time.TimeOnly), v.screen.paint(colour, fmt.Sprintf(format, args...)))
 		errs = append(errs, err)
 	}
 	if l.err != nil {
 		if !v.quiet {
-			line(yellow, "%v; trying again", l.err)
+			line(l.at, yellow, "%v; trying again", l.err)
 		}
 		v.quiet = true
 		return errors.Join(errs...)
 	}
 	v.quiet = false
 	for _, e := range l.events {
-		line(eventColour(e.Type), "%-9s %s", e.Type, e.Message)
+		line(e.Time, eventColour(e.Type), "%-9s %s", e.Type, e.Message)
 	}
 	now := changing(l.rollout)
 	if now != v.said || v.every > 0 && l.at.Sub(v.told) >= v.every {
-		line(phaseColour(l.rollout.Phase), "%s%s", standing(l.rollout), v.rates(l))
+		line(l.at, phaseColour(l.rollout.Phase), "%s%s", standing(l.rollout), v.rates(l))
 		v.said, v.told = now, l.at
 	}
 	return errors.Join(errs...)

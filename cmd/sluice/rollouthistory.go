@@ -139,7 +139,11 @@ func renderKPIs(s screen, raw json.RawMessage) (string, error) {
 	}
 	spread := func(name string, v history.Spread, what string) {
 		times := func(v float64) string { return took(lasting(v)) }
-		line(name, valueOf(v.Median, times), fmt.Sprintf("median; 90 %% within %s; known of %d of %d %s", valueOf(v.P90, times), v.Count, v.Of, what))
+		basis := fmt.Sprintf("known of %d of %d %s", v.Count, v.Of, what)
+		if v.Count > 0 {
+			basis = fmt.Sprintf("median; 90 %% within %s; %s", valueOf(v.P90, times), basis)
+		}
+		line(name, valueOf(v.Median, times), basis)
 	}
 	line("deployment frequency", valueOf(f.DeploymentFrequency.Value, func(v float64) string { return fmt.Sprintf("%.2f/day", v) }),
 		fmt.Sprintf("%d promotions", f.DeploymentFrequency.Count))
