@@ -26,7 +26,7 @@ type Decision struct {
 }
 
 // RollbackKey labels a count of cuts. Reason is trip (failed attempts), hang,
-// health, or the metric of a verdict.
+// health, the metric of a verdict, rollout (a stage, check or hook failed) or undo.
 type RollbackKey struct{ Service, Version, Reason string }
 
 // decisions is what was decided, oldest first. Guarded by the controller's lock.

@@ -29,6 +29,10 @@ func (c *Controller) resettle(s *service, p *plan) {
 	c.show(s)
 	if p.course != nil {
 		c.feed(s, runInput{at: time.Now().UTC(), what: runRestart})
+		// The history is written after the state: the process may have ended between.
+		if _, known := c.past.Find(s.course.Run.ID); s.course.Run.Phase.Ended() && (s.course.Closing || !known) {
+			c.record(s)
+		}
 	}
 	if s.rolls() {
 		if why := s.bent(p); why != "" {

@@ -360,9 +360,9 @@ func TestABTestShowsResults(t *testing.T) {
 			}
 			b.verb(VerbPromote)
 			b.until(PhasePromoted, 400, nil)
-			before := results(b)["v1 requests"]
+			before := results(b)["v2 requests"]
 			b.serve(time.Minute, 400, nil)
-			if after := results(b)["v1 requests"]; after != before {
+			if after := results(b)["v2 requests"]; after != before {
 				t.Errorf("results went on after the end: %+v, %+v", before, after)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/analysis"
+	"sluice/config"
 )
 
 // tellRun makes the event of something that a run tells, and the decision if it is one.
@@ -36,6 +37,7 @@ func (c *Controller) tellRun(s *service, in runInput, a runAction) {
 		fields["evidence"] = evidence
 		id := c.decided.add(Decision{Time: in.at, Service: s.name, Version: r.Plan.Canary, Kind: "rollout", Action: action, Summary: a.text, Evidence: evidence})
 		cs.Decisions = append(cs.Decisions, id)
+		c.countRollback(s, in, action)
 	} else if a.kind == "stage" || a.kind == "approval" {
 		fields["evidence"] = c.evidence(s)
 	}
@@ -43,6 +45,19 @@ func (c *Controller) tellRun(s *service, in runInput, a runAction) {
 		cs.Undone = in.at.UTC()
 	}
 	c.journal.Add(Event{Time: in.at, Type: a.kind, Service: s.name, Version: r.Plan.Canary, By: by, Message: a.text, Fields: fields})
+}
+
+// countRollback counts a rollback that the guard has not counted as its own.
+func (c *Controller) countRollback(s *service, in runInput, action string) {
+	canary := s.course.Run.Plan.Canary
+	m := s.guard.member(canary)
+	switch {
+	case action != "rollback" || m != nil && m.state == config.Quarantined:
+	case in.what == runVerb:
+		c.rollbacks[RollbackKey{Service: s.name, Version: canary, Reason: "undo"}]++
+	default:
+		c.rollbacks[RollbackKey{Service: s.name, Version: canary, Reason: "rollout"}]++
+	}
 }
 
 // deciding is the action of the decision that a run tells of; "": it is none.

@@ -19,7 +19,9 @@ func (c *Controller) follow(s *service, now time.Time) {
 	if len(s.versions) == 0 || !s.busy {
 		s.refresh(c.traffic)
 	}
-	s.count(s.course.Run.Plan.Strategy == strategyABTest && c.blocks%latenciesEvery == 0)
+	if s.rolls() {
+		s.count(s.course.Run.Plan.Strategy == strategyABTest && c.blocks%latenciesEvery == 0)
+	}
 	c.limitExposure(s, now)
 	if !s.follows() {
 		return
