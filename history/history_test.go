@@ -15,7 +15,8 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // ago is a record that ended so long before noon.
 func ago(d time.Duration, outcome string, more ...func(*Record)) Record {
-	r := Record{Service: "shop", Outcome: outcome, EndedAt: noon.Add(-d), StartedAt: noon.Add(-d - time.Hour)}
+	r := Record{Service: "shop", Outcome: outcome, EndedAt: noon.Add(-d), StartedAt: noon.Add(-d - time.Hour),
+		Stages: []Stage{{Name: "initial", Weight: 5, Entered: noon.Add(-d - time.Minute)}}}
 	for _, f := range more {
 		f(&r)
 	}
@@ -67,6 +68,11 @@ func TestKPIs(t *testing.T) {
 			[6]string{"0.1 1/2", "null 0/1", "null 0/0", "0 0/1", "0 0/1", "0.5 1/2"}},
 		{"superseded and completed decide nothing", []Record{ago(day, Superseded), ago(day, Completed)}, 10 * day,
 			[6]string{"0 0/2", "null 0/0", "null 0/0", "null 0/0", "null 0/0", "null 0/0"}},
+		{"what fails before any user was on it needs no restoring", []Record{
+			ago(day, RolledBack, restored(time.Second), func(r *Record) { r.Stages = []Stage{{Name: "initial", Weight: 5}} }),
+			ago(day, RolledBack, restored(time.Second), func(r *Record) { r.Stages[0].Weight = 0 }), // the preview of blue/green
+			ago(day, RolledBack, restored(8*time.Second)),
+		}, 10 * day, [6]string{"0 0/3", "null 0/0", "8 8 1/1", "1 3/3", "1 3/3", "0 0/3"}},
 		// 4 promotions (one taken back after 300 s of failing), 1 rollback in 20 s, 1 abort in 2 days:
 		// 4/2 a day; leads 1 h, 2 h, 10 h, one unknown: median 2 h, p90 10 h; restores 20 s and 300 s: median 160 s;
 		// failed 2 of 5; rolled back 1 of 5; 3 of 6 stood.
@@ -206,7 +212,7 @@ func TestUndoing(t *testing.T) {
 	if !l.Change("a", func(r *Record) { r.UndoneAt, r.UndoReason = noon, "api:ci"; r.Stages = append(r.Stages, Stage{}) }) {
 		t.Fatal("a is not there")
 	}
-	if !before[0].UndoneAt.IsZero() || before[0].Stages != nil {
+	if !before[0].UndoneAt.IsZero() || len(before[0].Stages) != 1 {
 		t.Errorf("what was handed out has changed: %+v", before[0])
 	}
 	if f := l.Figures("shop", 2*time.Hour, noon); f.ChangeFailureRate.text() != "1 1/1" || f.Runs.Undone != 1 {

@@ -22,7 +22,8 @@ type Figures struct {
 	// version says when it was committed (label committed_at). Of: promotions.
 	LeadTime Spread `json:"lead_time"`
 	// TimeToRestore is from the first sign of a failure until the failing version had no traffic, in
-	// seconds: DORA's failed deployment recovery time. Incidents without a rollout are not in it. Of: failed changes.
+	// seconds: DORA's failed deployment recovery time. Incidents without a rollout are not in it, nor are
+	// failures before any user was on the canary. Of: failed changes less those.
 	TimeToRestore Spread `json:"time_to_restore"`
 	// ChangeFailureRate is the share of failed changes, rolled back or taken back after their promotion, in those that
 	// ended by promotion or rollback. DORA counts those that hurt users and needed a remedy; here a canary that the guard cut
@@ -35,7 +36,8 @@ type Figures struct {
 	SuccessRate Figure `json:"success_rate"`
 }
 
-// Runs counts rollouts that ended, by outcome; Undone are among Promoted.
+// Runs counts rollouts that ended, by outcome; Undone are among Promoted, Unseen among RolledBack: they
+// failed before any user was on the canary, in preflight, smoke tests, a preview or a hook.
 type Runs struct {
 	Ended      int `json:"ended"`
 	Promoted   int `json:"promoted"`
@@ -44,6 +46,7 @@ type Runs struct {
 	Superseded int `json:"superseded"`
 	Completed  int `json:"completed"`
 	Undone     int `json:"undone"`
+	Unseen     int `json:"unseen"`
 }
 
 // Figure is a value with the counts that it stands on: 2 of 3, say. A rate is from 0 to 1.
@@ -83,7 +86,7 @@ func KPIs(records []Record, window time.Duration, now time.Time) Figures {
 	failed, decided := n.RolledBack+n.Undone, n.Promoted+n.RolledBack
 	f.DeploymentFrequency = perDay(n.Promoted, n.Ended, window)
 	f.LeadTime = spread(leads, n.Promoted)
-	f.TimeToRestore = spread(restores, failed)
+	f.TimeToRestore = spread(restores, failed-n.Unseen)
 	f.ChangeFailureRate = rate(failed, decided)
 	f.RollbackRate = rate(n.RolledBack, decided)
 	f.SuccessRate = rate(n.Promoted-n.Undone, decided+n.Aborted)
@@ -100,6 +103,9 @@ func (n *Runs) add(r *Record) {
 		}
 	case RolledBack:
 		n.RolledBack++
+		if !r.seen() {
+			n.Unseen++
+		}
 	case Aborted:
 		n.Aborted++
 	case Superseded:

@@ -92,8 +92,13 @@ func (r *Record) failed() bool {
 	return r.Outcome == RolledBack || r.Outcome == Promoted && !r.UndoneAt.IsZero()
 }
 
+// seen reports whether any user was on the canary: a stage with a weight was entered, or it was promoted.
+func (r *Record) seen() bool {
+	return r.Outcome == Promoted || slices.ContainsFunc(r.Stages, func(s Stage) bool { return s.Weight > 0 && !s.Entered.IsZero() })
+}
+
 // restore is the time from the first sign of the failure to the moment when the failing
-// version had no traffic any more.
+// version had no traffic any more. Where it never had any, there was nothing to restore.
 func (r *Record) restore() (time.Duration, bool) {
 	end := r.RestoredAt
 	if end.IsZero() {
@@ -102,7 +107,7 @@ func (r *Record) restore() (time.Duration, bool) {
 	if end.IsZero() {
 		end = r.EndedAt
 	}
-	return between(r.FailedAt, end, r.failed())
+	return between(r.FailedAt, end, r.failed() && r.seen())
 }
 
 // lead is the time from the commit to the promotion.
