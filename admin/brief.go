@@ -34,14 +34,12 @@ func (s *Server) briefOf(service string) *briefView {
 
 // declaredBrief is of a rollout that was never started.
 func (s *Server) declaredBrief(service string) *briefView {
-	services := s.o.Config().Services
-	for i := range services {
-		if c := &services[i]; c.Name == service && c.Rollout != nil {
-			return &briefView{
-				Phase: phaseNone, Strategy: c.Rollout.Strategy, Canary: c.Rollout.Canary, Stage: -1,
-				Can: s.o.Controller.Possible(service),
-			}
-		}
+	c := s.declared(service)
+	if c == nil || c.Rollout == nil {
+		return nil
 	}
-	return nil
+	return &briefView{
+		Phase: phaseNone, Strategy: c.Rollout.Strategy, Canary: c.Rollout.Canary, Stage: -1,
+		Can: s.o.Controller.Possible(service),
+	}
 }

@@ -224,17 +224,6 @@ func (s *Server) running(service string) (of []router.Injected) {
 	return of
 }
 
-// declared is what the file says of a service; nil if nothing.
-func (s *Server) declared(service string) *config.Service {
-	cfg := s.o.Config()
-	for i := range cfg.Services {
-		if cfg.Services[i].Name == service {
-			return &cfg.Services[i]
-		}
-	}
-	return nil
-}
-
 func (s *Server) tellFault(c *call, in config.Injection, message, reason string) {
 	fields := map[string]any{"fault": in.Show()}
 	if reason != "" {

@@ -52,6 +52,7 @@ type Server struct {
 	handler  http.Handler
 	throttle *throttle
 	links    *linkStore
+	index    atomic.Pointer[declaredIndex]
 
 	linkThrottle *throttle // of wrong links; apart, so that they hold up no token
 	origin       *http.CrossOriginProtection
