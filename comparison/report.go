@@ -2,7 +2,6 @@ package comparison
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -77,23 +76,22 @@ type Example struct {
 // one field's: where a timestamp makes each answer differ, whole answers tell nothing.
 func (t *Tally) Report() Report {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	c := &t.counts
+	c := t.counts.copied()
+	t.mu.Unlock()
 	shadow, noise := share{c.shadow.differing, c.shadow.compared}, share{c.noise.differing, c.noise.compared}
 	r := Report{
 		Since: c.since, Mirrored: c.shadow.compared, Compared: c.shadow.compared, Differing: c.shadow.differing,
-		Truncated: c.truncated, Skipped: make(map[string]uint64, len(c.skipped)),
+		Truncated: c.truncated, Skipped: c.skipped,
 		NoiseCompared: c.noise.compared, NoiseDiffering: c.noise.differing,
 		Rate: shadow.rate(), Noise: noise.rate(), Verdict: judge(shadow, noise),
 		Fields: make([]Field, 0, len(c.fields)), Overflow: c.overflow,
 	}
-	maps.Copy(r.Skipped, c.skipped)
 	for _, n := range c.skipped {
 		r.Mirrored += n
 	}
 	r.Excess, r.ExcessLow, r.ExcessHigh = excess(shadow, noise)
 	for key, e := range c.fields {
-		f := e.report(key, c)
+		f := e.report(key, &c)
 		r.Fields = append(r.Fields, f)
 		if f.Excess > r.Excess {
 			r.Excess, r.ExcessLow, r.ExcessHigh = f.Excess, f.ExcessLow, f.ExcessHigh

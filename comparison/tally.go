@@ -1,6 +1,8 @@
 package comparison
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,6 +90,7 @@ type entry struct {
 // Shadow counts one comparison of a shadow's answer with stable's. truncated
 // says that the answers were compared up to a cap only.
 func (t *Tally) Shadow(r Request, truncated bool, found []Difference) {
+	fields := fieldsOf(found)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := &t.counts
@@ -96,26 +99,22 @@ func (t *Tally) Shadow(r Request, truncated bool, found []Difference) {
 		c.truncated++
 	}
 	c.shadow.add(found)
-	c.each(found, func(e *entry, d *Difference, first bool) {
-		if first {
-			e.shadow++
-			e.keep(Example{At: r.At, Method: r.Method, Path: r.Path, RequestID: r.ID, Field: d.Path, Stable: d.Stable, Shadow: d.Shadow})
-		}
+	c.each(fields, func(e *entry, i int) {
+		d := &found[i]
+		e.shadow++
+		e.keep(Example{At: r.At, Method: r.Method, Path: r.Path, RequestID: r.ID, Field: d.Path, Stable: d.Stable, Shadow: d.Shadow})
 	})
 }
 
 // Noise counts one comparison of two answers of stable.
 func (t *Tally) Noise(found []Difference) {
+	fields := fieldsOf(found)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := &t.counts
 	c.begin()
 	c.noise.add(found)
-	c.each(found, func(e *entry, _ *Difference, first bool) {
-		if first {
-			e.noise++
-		}
-	})
+	c.each(fields, func(e *entry, _ int) { e.noise++ })
 }
 
 // Skip counts a copied request whose answers are not compared. Reasons are few
@@ -153,14 +152,21 @@ func (a *arm) add(found []Difference) {
 	}
 }
 
-// each finds the entries of what differed; first is false where the same
-// comparison has come to the entry before, by another element of an array.
-func (c *counts) each(found []Difference, do func(e *entry, d *Difference, first bool)) {
+// fieldsOf is worked out before the lock is taken: requests count under it as well.
+func fieldsOf(found []Difference) []field {
+	fields := make([]field, len(found))
+	for i := range found {
+		fields[i] = field{path: fold(found[i].Path), kind: found[i].Kind}
+	}
+	return fields
+}
+
+// each finds the entries of what differed in one comparison, once each, with the
+// index of the first difference there: elements of an array fall into one.
+func (c *counts) each(fields []field, do func(e *entry, i int)) {
 	turn := c.shadow.compared + c.noise.compared
 	full := false
-	for i := range found {
-		d := &found[i]
-		key := field{path: fold(d.Path), kind: d.Kind}
+	for i, key := range fields {
 		e := c.fields[key]
 		if e == nil {
 			if len(c.fields) >= maxFields {
@@ -173,12 +179,28 @@ func (c *counts) each(found []Difference, do func(e *entry, d *Difference, first
 			e = new(entry)
 			c.fields[key] = e
 		}
-		do(e, d, e.last != turn)
-		e.last = turn
+		if e.last != turn {
+			do(e, i)
+			e.last = turn
+		}
 	}
 	if full {
 		c.overflow++
 	}
+}
+
+// copied is c for reading outside of the lock.
+func (c *counts) copied() counts {
+	out := *c
+	out.skipped = make(map[string]uint64, len(c.skipped))
+	maps.Copy(out.skipped, c.skipped)
+	out.fields = make(map[field]*entry, len(c.fields))
+	for key, e := range c.fields {
+		mine := *e
+		mine.examples = slices.Clone(e.examples)
+		out.fields[key] = &mine
+	}
+	return out
 }
 
 // keep puts the example in the place of the oldest.
