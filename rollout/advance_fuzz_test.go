@@ -89,7 +89,7 @@ func (p *player) scripted(op, arg byte) runInput {
 		p.at = p.at.Add([]time.Duration{time.Second, 100 * time.Millisecond, 0, -time.Hour, 3 * time.Hour, time.Second, 2 * time.Second, 4 * time.Second}[arg&7])
 		in.at, in.what = p.at, runTick
 		in.seen = sight{requests: uint64(arg >> 4), ready: arg&8 != 0, suspicious: arg&0x30 == 0x30, cut: arg&0x50 == 0x50,
-			endpoints: int(arg>>3) % 7, open: arg&0xc0 != 0xc0, difference: float64(arg&3) / 100}
+			endpoints: int(arg>>3) % 7, open: arg&0xc0 != 0xc0, difference: float64(arg&3) / 100, unproven: arg&0x20 != 0}
 	case 1, 5: // the outstanding task ends
 		in.what, in.task, in.ok = runDone, p.r.Task, arg&3 != 0
 	case 2:
