@@ -23,31 +23,69 @@ func weekdays() []string {
 	return []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
 }
 
+// daysKind is one or more days and ranges of them, fri-mon included; kept as single days.
 func daysKind() kind[[]time.Weekday] {
-	day := scalar("a day such as mon", func(s string) (time.Weekday, error) {
-		for i, full := range weekdays() {
-			if lower := strings.ToLower(s); lower == full || lower == full[:3] {
-				return time.Weekday(i), nil
+	const want = "a day such as mon, or a range such as mon-fri"
+	day := `(?i:sun(day)?|mon(day)?|tue(sday)?|wed(nesday)?|thu(rsday)?|fri(day)?|sat(urday)?)`
+	span := scalar(want, parseDays, nil, schema{"type": "string", "pattern": "^" + day + "(-" + day + ")?$|" + reference})
+	span.show = func(v []time.Weekday) any { return weekdays()[v[0]%7][:3] }
+	spans := oneOrMore(span)
+	return kind[[]time.Weekday]{
+		read: func(d *decoder, n *node, path string, dst *[]time.Weekday) {
+			if n.kind == listNode && len(n.items) == 0 {
+				d.faultAt(n.line, n.col, path, "the list is empty, so the window never opens; leave days out for every day")
+				return
 			}
-		}
-		return 0, errShape
-	}, func(v time.Weekday) any { return weekdays()[v%7][:3] },
-		schema{"type": "string", "pattern": `^(?i:sun(day)?|mon(day)?|tue(sday)?|wed(nesday)?|thu(rsday)?|fri(day)?|sat(urday)?)$|` + reference})
-	k := list(day, 1)
-	read := k.read
-	k.read = func(d *decoder, n *node, path string, dst *[]time.Weekday) {
-		if n.kind == listNode && len(n.items) == 0 {
-			d.faultAt(n.line, n.col, path, "the list is empty, so the window never opens; leave days out for every day")
-			return
-		}
-		read(d, n, path, dst)
-		for i, day := range *dst {
-			if slices.Contains((*dst)[:i], day) && !d.faulty(element(path, i)) && !d.opaque(element(path, i)) {
-				d.fault(element(path, i), "%s stands here twice", weekdays()[day])
+			var all [][]time.Weekday
+			spans.read(d, n, path, &all)
+			for i, days := range all {
+				for _, day := range days {
+					if slices.Contains(*dst, day) {
+						d.fault(element(path, i), "%s stands here twice", weekdays()[day])
+						continue
+					}
+					*dst = append(*dst, day)
+				}
 			}
+		},
+		show: func(v []time.Weekday) any {
+			single := make([][]time.Weekday, len(v))
+			for i, day := range v {
+				single[i] = []time.Weekday{day}
+			}
+			return spans.show(single)
+		},
+		schema: spans.schema,
+	}
+}
+
+func parseDays(s string) ([]time.Weekday, error) {
+	first, last, ranged := strings.Cut(strings.ToLower(s), "-")
+	from, to := weekday(first), weekday(last)
+	switch {
+	case from < 0 || ranged && to < 0:
+		return nil, errShape
+	case !ranged:
+		return []time.Weekday{from}, nil
+	case from == to:
+		return nil, errors.New("a range goes from one day to another; leave days out for every day")
+	}
+	all := []time.Weekday{from}
+	for day := from; day != to; {
+		day = (day + 1) % 7
+		all = append(all, day)
+	}
+	return all, nil
+}
+
+// weekday reads mon or monday; -1: neither.
+func weekday(s string) time.Weekday {
+	for i, full := range weekdays() {
+		if s == full || s == full[:3] {
+			return time.Weekday(i)
 		}
 	}
-	return k
+	return -1
 }
 
 // clock is a time of day, from 00:00 to 23:59; a closing one may be 24:00, which is 00:00 of the next day.

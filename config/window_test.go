@@ -49,6 +49,24 @@ func TestRolloutValues(t *testing.T) {
 	}
 }
 
+// Days may be ranges, over the end of the week too.
+func TestDays(t *testing.T) {
+	for in, want := range map[string][]time.Weekday{
+		"[mon-wed]":      {time.Monday, time.Tuesday, time.Wednesday},
+		"[MON-FRI]":      {time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday},
+		"[fri-sun, Mon]": {time.Friday, time.Saturday, time.Sunday, time.Monday},
+		"[saturday]":     {time.Saturday},
+		"tue-wed":        {time.Tuesday, time.Wednesday},
+	} {
+		c := parsed(t, one+"    rollout: {strategy: canary, canary: v2, windows: [{days: "+in+", from: 9:00, to: 17:30}]}\n")
+		w := c.Services[0].Rollout.Windows[0]
+		if !reflect.DeepEqual(w.Days, want) || w.From != 9*time.Hour || w.To != 17*time.Hour+30*time.Minute {
+			t.Errorf("%s: got %+v, want %v", in, w, want)
+		}
+		roundTrip(t, c)
+	}
+}
+
 // Each strategy gets the defaults that are its own.
 func TestStrategyDefaults(t *testing.T) {
 	type defaults struct {
