@@ -289,12 +289,17 @@ func TestCompareWithoutAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
+	says := func(answer string) string {
+		return newOrigin(t, func(r *originRequest) bool { return r.write("%s", answer) }).URL()
+	}
 	for name, tt := range map[string]struct{ url, why string }{
 		"black hole": {hole.URL(), "none (timeout)"},
 		"refused":    {gone.URL(), "none (no whole answer)"},
+		"broken off": {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "none (no whole answer)"},
+		"switching":  {says("HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "101"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := startComparing(t, comparing(v1.URL(), tt.url, `, "Timeout": 50000000`), nil)
+			w := startComparing(t, comparing(v1.URL(), tt.url, `, "Timeout": 200000000`), nil)
 			if r := w.dial().get("/"); r.status != 200 {
 				t.Errorf("got %d", r.status)
 			}

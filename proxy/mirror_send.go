@@ -43,6 +43,12 @@ func (w *mirrorWorker) send(run context.Context, c *mirrorCopy) (result string) 
 	if stale && repeatable(c.method()) {
 		status, _, err = w.attempt(ctx, c, e, true)
 	}
+	return w.settle(run, ctx, c, e, status, err)
+}
+
+// settle tells endpoint and comparison what became of the copy. ctx is the
+// copy's own, within run.
+func (w *mirrorWorker) settle(run, ctx context.Context, c *mirrorCopy, e *upstream.Endpoint, status int, err error) (result string) {
 	switch {
 	case err == nil:
 		e.Done(status >= 500)
@@ -120,6 +126,7 @@ func (w *mirrorWorker) read(c *mirrorCopy, br *bufio.Reader) (status int, whole 
 			return 0, false, r
 		}
 		if w.head.status == 101 {
+			c.keepHead(&w.head)
 			return 101, false, nil
 		}
 		w.src.skip(len(head))
