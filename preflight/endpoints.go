@@ -41,35 +41,50 @@ func (s *Subject) endpoints(ctx context.Context) []Finding {
 		results[i].endpoint = all[i]
 		results[i].state, results[i].err = all[i].Reach(ctx, timeout)
 	})
-	var unreachable, refused, expiring []string
-	secure := false
+	return append(s.connections(results), s.certificates(results)...)
+}
+
+// connections is the finding on those that can't be reached.
+func (s *Subject) connections(results []reached) []Finding {
+	const name = "endpoints"
+	var bad []string
 	for _, r := range results {
-		secure = secure || r.state != nil || handshake(r.err)
+		if r.err != nil && !handshake(r.err) {
+			bad = append(bad, at(r.endpoint)+": "+r.err.Error())
+		}
+	}
+	if len(bad) > 0 {
+		return not(name, s.missing(), "%d of %d can't be reached: %s", len(bad), len(results), some(bad))
+	}
+	return ok(name, Critical, "all %d of %s accept connections", len(results), s.Canary)
+}
+
+// certificates is the finding on TLS; none where no endpoint that was reached has it.
+func (s *Subject) certificates(results []reached) []Finding {
+	const name = "tls"
+	secure := 0
+	var refused, expiring []string
+	for _, r := range results {
 		switch {
 		case handshake(r.err):
+			secure++
 			refused = append(refused, at(r.endpoint)+": "+r.err.Error())
-		case r.err != nil:
-			unreachable = append(unreachable, at(r.endpoint)+": "+r.err.Error())
 		case r.state != nil:
+			secure++
 			if end, soon := s.expiry(r.state); soon {
 				expiring = append(expiring, fmt.Sprintf("%s: until %s", at(r.endpoint), end.UTC().Format(time.RFC3339)))
 			}
 		}
 	}
-	findings := ok(name, Critical, "all %d of %s accept connections", len(all), s.Canary)
-	if len(unreachable) > 0 {
-		findings = not(name, s.missing(), "%d of %d can't be reached: %s", len(unreachable), len(all), some(unreachable))
-	}
-	if !secure {
-		return findings
-	}
 	switch {
+	case secure == 0:
+		return nil
 	case len(refused) > 0:
-		return append(findings, not("tls", Critical, "%d of %d fail the handshake: %s", len(refused), len(all), some(refused))...)
+		return not(name, Critical, "%d of %d fail the handshake: %s", len(refused), secure, some(refused))
 	case len(expiring) > 0:
-		return append(findings, not("tls", Warning, "certificates end within 14 days: %s", some(expiring))...)
+		return not(name, Warning, "certificates end within 14 days: %s", some(expiring))
 	}
-	return append(findings, ok("tls", Critical, "certificates are valid for 14 days at least")...)
+	return ok(name, Critical, "certificates are valid for 14 days at least")
 }
 
 // missing endpoints are what a rolling update begins with: its stages wait for them.
