@@ -36,7 +36,8 @@ type Store interface {
 	// CompareAndSwap replaces the value of a key if its revision is expected; the zero
 	// revision demands that the key does not exist. Otherwise ErrConflict. Once it
 	// returned without error, the value survives a crash of the process, and of the machine
-	// as far as the store promises that at all. A reader sees the old value or the new one.
+	// as far as the store promises that at all. A reader sees the old value or the new one. 8 MiB must
+	// fit, whatever is behind; ErrTooLarge beyond what does.
 	CompareAndSwap(ctx context.Context, key string, value []byte, expected Revision) (Revision, error)
 
 	// Move gives a value another key, which must not exist yet, under the conditions of
