@@ -18,7 +18,7 @@ type Endpoint struct {
 
 	down     atomic.Bool // by active checks
 	past     ejections   // guarded by version.ejecting
-	_        [80]byte    // what requests write is one cache line (tested), not those that they read
+	_        [72]byte    // what requests write is one cache line (tested), not those that they read
 	inFlight atomic.Int64
 	well     atomic.Uint64 // judged and good, cumulative
 	ejection atomic.Int64  // see eject.go; 0: in service

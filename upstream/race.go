@@ -15,11 +15,11 @@ import (
 // after a start are 1,000 connections, most of which nobody needs again, and one
 // lost SYN (a full backlog) holds a request up for a second while others go by.
 //
-// For the same reason not all dial at once: the n-th of an endpoint waits n/dialsAtOnce
-// steps first, 20 at most, for a connection given back.
+// For the same reason not all dial at once: while dialsAtOnce dials of an endpoint are under way, a
+// request waits for one to end or for a connection given back, looking every dialStep, dialSteps times at most.
 const (
 	dialsAtOnce = 64
-	dialStep    = time.Millisecond
+	dialStep    = 5 * time.Millisecond
 	dialSteps   = 20
 )
 
@@ -36,9 +36,10 @@ type Detached interface {
 // As with places: whoever gives a connection back pushes it first and looks at n
 // afterwards; whoever races raises n first and then looks for an idle one.
 type racers struct {
-	n     atomic.Int64 // length of queue
-	mu    sync.Mutex
-	queue list.List // of *racer
+	n       atomic.Int64 // length of queue
+	dialing atomic.Int64 // by those who raced
+	mu      sync.Mutex
+	queue   list.List // of *racer
 }
 
 type racer struct {
@@ -46,12 +47,11 @@ type racer struct {
 	entry *list.Element
 }
 
-// race returns a connection for a caller that holds a place to dial in. If it is
+// race returns a connection for a caller that holds a place to dial in. If that is
 // not used, or the dial fails, the place is given back.
 func (p *Pool) race(ctx context.Context, e *Endpoint) (*link, error) {
 	r := &racer{got: make(chan *link, 1)}
-	ahead := e.racers.enter(r, e)
-	if l := p.hold(ctx, r, ahead); l != nil {
+	if l := p.hold(ctx, r, e); l != nil {
 		p.version.places.free()
 		return l, nil
 	}
@@ -92,27 +92,49 @@ func (p *Pool) dialWon(d *dialing, e *Endpoint, r *racer) (*link, error) {
 	return nil, fmt.Errorf("%s: %w", e.URL(), d.err)
 }
 
-// hold lets the dials of many requests begin one after another. It returns a
-// connection if one came meanwhile, so that there is nothing to dial.
-func (p *Pool) hold(ctx context.Context, r *racer, ahead int) *link {
-	steps := min(ahead/dialsAtOnce, dialSteps)
-	if steps == 0 {
+// hold enters the race, and lets the dials of many requests begin one after another. It
+// returns a connection if one came meanwhile, so that there is nothing to dial.
+func (p *Pool) hold(ctx context.Context, r *racer, e *Endpoint) *link {
+	e.racers.enter(r, e)
+	select {
+	case l := <-r.got:
+		if l = p.alive(l); l != nil {
+			return l
+		}
+	default:
+	}
+	if e.racers.mayDial() {
+		return nil
+	}
+	step := time.NewTicker(p.dialStep)
+	defer step.Stop()
+	for range dialSteps {
 		select {
 		case l := <-r.got:
-			return p.alive(l)
-		default:
+			if l = p.alive(l); l != nil {
+				return l
+			}
+		case <-step.C:
+			if e.racers.mayDial() {
+				return nil
+			}
+		case <-ctx.Done(): // the dial will find out
+			e.racers.dialing.Add(1)
 			return nil
 		}
 	}
-	timer := time.NewTimer(time.Duration(steps) * p.dialStep)
-	defer timer.Stop()
-	select {
-	case l := <-r.got:
-		return p.alive(l)
-	case <-timer.C:
-	case <-ctx.Done(): // the dial will find out
-	}
+	e.racers.dialing.Add(1)
 	return nil
+}
+
+// mayDial takes one of the places to dial at once, if one is free.
+func (q *racers) mayDial() bool {
+	for n := q.dialing.Load(); n < dialsAtOnce; n = q.dialing.Load() {
+		if q.dialing.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // alive is l if it can carry an exchange; else l is closed. l may be nil.
@@ -124,16 +146,13 @@ func (p *Pool) alive(l *link) *link {
 	return nil
 }
 
-// enter queues r, and gives it an idle connection if there is one after all. It
-// returns how many were before it.
-func (q *racers) enter(r *racer, e *Endpoint) (ahead int) {
+// enter queues r, and gives it an idle connection if there is one after all.
+func (q *racers) enter(r *racer, e *Endpoint) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	ahead = q.queue.Len()
 	r.entry = q.queue.PushBack(r)
 	q.n.Add(1)
 	q.serveLocked(e)
-	return ahead
 }
 
 // leave takes r out. It returns what r had been given before, or nil.
@@ -202,6 +221,7 @@ func (e *Endpoint) dialApart(ctx context.Context, timeout time.Duration) *dialin
 	go func() {
 		defer ended()
 		d.link, d.err = e.dial(ctx, timeout)
+		e.racers.dialing.Add(-1)
 		if d.link != nil {
 			d.link.shard = rand.Uint32()
 		}
