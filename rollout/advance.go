@@ -178,7 +178,11 @@ func (m *move) tellOnce(about, text string) {
 		return
 	}
 	m.Told = append(slices.Clip(m.Told), about)
-	m.tell("rollout", text)
+	kind := "rollout"
+	if about == "approval" {
+		kind = about // people are asked for something
+	}
+	m.tell(kind, text)
 }
 
 // lower brings the canary's weight down to at most weightBP.

@@ -134,12 +134,18 @@ func (r *run) gateAhead() *gate {
 	return nil
 }
 
-// gateName is what signed links and Status call the gate ahead.
-func (r *run) gateName() string {
-	if r.promoting() {
+// gate is what signed links and Status call the gate at which the run stands; "":
+// none. A stage that lasts until somebody decides is the gate of the promotion.
+func (r *run) gate() string {
+	switch {
+	case !r.live():
+		return ""
+	case r.Station == atStage && r.leg().Lasts, r.Station == atApproval && r.promoting():
 		return "promotion"
+	case r.Station == atApproval:
+		return "stage:" + r.stageName()
 	}
-	return "stage:" + r.stageName()
+	return ""
 }
 
 // stageName is the present stage's; "" before the first and at the promotion.

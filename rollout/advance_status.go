@@ -28,12 +28,9 @@ func (r *run) phase() Phase {
 func (r *run) status() Status {
 	s := Status{
 		ID: r.ID, Strategy: r.Plan.Strategy, Canary: r.Plan.Canary, From: r.Plan.From,
-		Phase: r.Phase, Reason: r.Reason, Waiting: r.Waiting,
+		Phase: r.Phase, Reason: r.Reason, Waiting: r.Waiting, Gate: r.gate(),
 		Stage: min(r.Stage, len(r.Stages)-1), Weight: float64(r.WeightBP) / 100,
 		By: r.By, StartedAt: r.StartedAt, EndedAt: r.EndedAt, DeadlineAt: r.deadline(), StandbyUntil: r.standbyUntil(),
-	}
-	if r.live() && r.Station == atApproval {
-		s.Gate = r.gateName()
 	}
 	for i, p := range r.Stages {
 		l := r.Plan.Stages[i]
