@@ -42,8 +42,8 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	if err != nil {
 		return config.Weights{}, err
 	}
-	if s.rolls() && !s.course.Run.Paused {
-		return config.Weights{}, fmt.Errorf("rollout %s of %s sets the weights while it runs: pause or abort it first: %w", s.course.Run.ID, s.name, ErrConflict)
+	if err := s.steered(); err != nil {
+		return config.Weights{}, err
 	}
 	next := config.Weights{Stable: s.live.Stable, BP: full, By: cmd.By, Reason: cmd.Reason, At: time.Now().UTC()}
 	if cmd.DryRun {
@@ -52,27 +52,44 @@ func (c *Controller) SetWeights(cmd Command, bp map[string]int) (config.Weights,
 	}
 	rises := s.rises(full)
 	if rises {
-		if err := c.saveFirst(s, &pending{weights: &next}); err != nil {
+		err := c.saveFirst(s, &pending{weights: &next})
+		if err == nil {
+			err = s.steered() // it may have been resumed meanwhile
+		}
+		if err != nil {
 			return config.Weights{}, fmt.Errorf("weights of %s are unchanged: %w", s.name, err)
 		}
-		if s.rolls() && !s.course.Run.Paused {
-			return config.Weights{}, fmt.Errorf("weights of %s are unchanged: its rollout runs again: %w", s.name, ErrConflict)
-		}
 	}
-	s.pending = nil
-	if err := c.traffic.SetWeights(s.name, next); err != nil {
+	if err := c.put(s, next); err != nil {
 		return config.Weights{}, fmt.Errorf("weights of %s are unchanged: %w", s.name, err)
 	}
-	s.restage(next.BP)
-	s.live = next
-	c.saver.kick()
-	c.journal.Add(Event{Type: "weights", Service: s.name, By: cmd.By, Message: "weights set to " + list(next),
-		Fields: map[string]any{"weight": weightFields(next), "reason": cmd.Reason}})
 	after := s.weights()
 	if !rises {
 		c.saveAfter()
 	}
 	return after, nil
+}
+
+// steered reports whether the weights are a rollout's to set.
+func (s *service) steered() error {
+	if !s.rolls() || s.course.Run.Paused {
+		return nil
+	}
+	return fmt.Errorf("rollout %s of %s sets the weights while it runs: pause or abort it first: %w", s.course.Run.ID, s.name, ErrConflict)
+}
+
+// put brings weights into force at once, whatever was being saved.
+func (c *Controller) put(s *service, next config.Weights) error {
+	s.pending = nil
+	if err := c.traffic.SetWeights(s.name, next); err != nil {
+		return err
+	}
+	s.restage(next.BP)
+	s.live = next
+	c.saver.kick()
+	c.journal.Add(Event{Type: "weights", Service: s.name, By: next.By, Message: "weights set to " + list(next),
+		Fields: map[string]any{"weight": weightFields(next), "reason": next.Reason}})
+	return nil
 }
 
 // SetState sets a version's state: active, drain or off; active releases a

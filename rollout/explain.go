@@ -33,11 +33,8 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 		d.Kind, d.Action = "verdict", map[verb]string{doQuarantine: "quarantine", doPause: "pause", doAlert: "alert"}[a.do]
 		d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
 	case doSwitchBack:
-		d.Kind, d.Action = "verdict", "switch_back"
+		d.Kind, d.Action = map[bool]string{true: "verdict", false: "trip"}[a.cause == ""], "switch_back"
 		d.Metric, d.Evidence = f.verdict.Metric, switchEvidence(a, f)
-		if a.cause != "" {
-			d.Kind = "trip"
-		}
 	case doEject:
 		d.Kind, d.Action = "endpoint", "eject"
 		d.Metric, d.Evidence = f.verdict.Metric, endpointEvidence(f)
@@ -46,10 +43,7 @@ func decide(s *service, in input, a action, f facts) (Decision, bool) {
 			return d, false
 		}
 		d.Kind, d.Action = "alert", "alert"
-		if in.what == judged {
-			d.Metric, d.Evidence = f.verdict.Metric, verdictEvidence(f.verdict)
-		}
-		if a.topic == topicEndpoint {
+		if in.what == judged || a.topic == topicEndpoint {
 			d.Metric, d.Evidence = f.verdict.Metric, endpointEvidence(f)
 		}
 	default:
@@ -81,25 +75,12 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		e.Fields["verdict"] = "breach"
 	case doSwitchBack:
 		e.Type = "rollback"
-		e.Fields = switchEvidence(a, f)
-		if s.course != nil {
-			e.Fields["id"], e.Fields["stage"], e.Fields["weight"] = s.course.Run.ID, "", 0.0
-		}
+		e.Fields = s.switchFields(a, f)
 	case doEject:
 		e.Type = "endpoint"
 		e.Fields = endpointEvidence(f)
 	case doNotice:
-		e.Type = "alert"
-		e.Fields = map[string]any{"reason": a.topic}
-		if a.topic == topicEndpoint {
-			e.Fields = endpointEvidence(f)
-			e.Fields["reason"] = a.topic
-		}
-		if a.topic == topicSuspicious || a.topic == topicEnvironment && in.what == judged {
-			e.Type = "verdict"
-			e.Fields = verdictEvidence(f.verdict)
-			e.Fields["verdict"] = a.topic
-		}
+		e.Type, e.Fields = notice(in, a, f)
 	case doState:
 		e.Type, e.By = "state", f.order.By
 		e.Fields = map[string]any{"state": a.state.String(), "reason": f.order.Reason}
@@ -109,6 +90,21 @@ func tell(s *service, in input, a action, f facts) (Event, bool) {
 		return e, false
 	}
 	return e, true
+}
+
+// notice is the kind of a notice's event, and its fields.
+func notice(in input, a action, f facts) (kind string, fields map[string]any) {
+	switch {
+	case a.topic == topicEndpoint:
+		fields = endpointEvidence(f)
+		fields["reason"] = a.topic
+		return "alert", fields
+	case a.topic == topicSuspicious, a.topic == topicEnvironment && in.what == judged:
+		fields = verdictEvidence(f.verdict)
+		fields["verdict"] = a.topic
+		return "verdict", fields
+	}
+	return "alert", map[string]any{"reason": a.topic}
 }
 
 // explain says in one sentence what was done and why.
@@ -185,6 +181,15 @@ func switchEvidence(a action, f facts) map[string]any {
 	}
 	e["stable_again"] = a.to
 	return e
+}
+
+// switchFields is the same for an event, with the rollout that it undoes.
+func (s *service) switchFields(a action, f facts) map[string]any {
+	fields := switchEvidence(a, f)
+	if s.course != nil {
+		fields["id"], fields["stage"], fields["weight"] = s.course.Run.ID, "", 0.0
+	}
+	return fields
 }
 
 func undone(topic string) string {
@@ -275,7 +280,9 @@ func verdictEvidence(v analysis.Verdict) map[string]any {
 // endpointEvidence is the verdict, and what each endpoint did since the change: every attempt.
 func endpointEvidence(f facts) map[string]any {
 	e := verdictEvidence(f.verdict)
-	e["endpoints"] = f.endpoints
+	if f.endpoints != nil {
+		e["endpoints"] = f.endpoints
+	}
 	if f.stays != nil {
 		e["stays"] = f.stays.Error()
 	}

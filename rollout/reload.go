@@ -227,6 +227,16 @@ func (c *Controller) adopt(p *plan) *service {
 	if p.fresh {
 		c.insist(s, live)
 	}
+	c.align(s, live)
+	s.held = s.guard.holds()
+	for _, e := range p.events {
+		c.journal.Add(e)
+	}
+	return s
+}
+
+// align puts the states of s in force where traffic has others.
+func (c *Controller) align(s *service, live config.Weights) {
 	for i := range s.guard.members {
 		m := &s.guard.members[i]
 		// A trip that the data plane decided and told nobody yet is left alone.
@@ -237,11 +247,6 @@ func (c *Controller) adopt(p *plan) *service {
 			c.effect(s, s.version(m.name), action{do: doProbe, version: m.name})
 		}
 	}
-	s.held = s.guard.holds()
-	for _, e := range p.events {
-		c.journal.Add(e)
-	}
-	return s
 }
 
 // insist puts the weights of s in force again where a command, which came after

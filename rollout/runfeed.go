@@ -132,26 +132,21 @@ func (s *service) allTo(version string) config.Weights {
 
 // force puts weights in force at once: one store, which neither disk nor network can delay.
 func (c *Controller) force(s *service, next config.Weights) {
-	s.pending = nil
-	if err := c.traffic.SetWeights(s.name, next); err != nil {
+	before := s.live.Stable
+	if err := c.put(s, next); err != nil {
 		// A reload is taking a version away this moment; its plan finds the run as it is now.
 		c.journal.Add(Event{Type: "alert", Service: s.name, By: "rollout", Message: "weights could not be set: " + err.Error()})
 		return
 	}
-	s.restage(next.BP)
-	moved := next.Stable != s.live.Stable
-	s.live = next
-	if moved {
-		s.guard.stable = next.Stable
-		s.guard.standby = s.standsBy()
-		for _, w := range s.versions {
-			w.relapse, w.relapsed = relapse{}, analysis.Totals{}
-		}
-		s.refresh(c.traffic)
+	if next.Stable == before {
+		return
 	}
-	c.saver.kick()
-	c.journal.Add(Event{Type: "weights", Service: s.name, By: next.By, Message: "weights set to " + list(next),
-		Fields: map[string]any{"weight": weightFields(next), "reason": next.Reason}})
+	s.guard.stable = next.Stable
+	s.guard.standby = s.standsBy()
+	for _, w := range s.versions {
+		w.relapse, w.relapsed = relapse{}, analysis.Totals{}
+	}
+	s.refresh(c.traffic)
 }
 
 // release lets the canary be judged anew, whatever was known of it before.
