@@ -62,8 +62,18 @@ func TestRolloutWaitForPromotion(t *testing.T) {
 	if err != nil || !strings.Contains(out, "promoted") || strings.Contains(out, "\x1b") {
 		t.Errorf("watch in a pipe: %v, %q", err, out)
 	}
+	out, err = call(t, "rollout", "watch", "shop", "--output", "json", admin)
+	if err != nil || strings.Count(out, "\n") != 1 || !json.Valid([]byte(out)) {
+		t.Errorf("watch as JSON: %v, %q", err, out)
+	}
+	if code := execute(t.Context(), []string{"rollout", "status", "shop", "--wait", "--output", "json", admin}); code != exitOK {
+		t.Errorf("exit code %d for a promotion, want %d", code, exitOK)
+	}
 	if out, err = call(t, "rollout", "undo", "shop", admin); err != nil {
 		t.Errorf("undo: %v, %q", err, out)
+	}
+	if code := execute(t.Context(), []string{"rollout", "status", "shop", "--wait", "--output", "json", admin}); code != exitFailed {
+		t.Errorf("exit code %d after an undo, want %d", code, exitFailed)
 	}
 	if w, _ := s.live.Weights("shop"); w.Stable != "v1" {
 		t.Errorf("after undo stable is %s", w.Stable)
