@@ -76,20 +76,25 @@ func (l linkClaim) verb() string {
 
 // linkOf reads the link that the path holds, or gives the page that says why it is not good.
 func (s *Server) linkOf(c *call) (linkClaim, rollout.Status, *linkPage) {
-	remote, limited := throttleKey(c.r)
-	if limited && s.linkThrottle.wait(remote) > 0 {
-		return linkClaim{}, rollout.Status{}, plainPage(http.StatusTooManyRequests, "Too many wrong links came from your address. Try again in a minute.")
-	}
 	claim, err := s.links.key.claim(c.r.PathValue("token"))
 	if err != nil {
-		if limited {
-			s.linkThrottle.failed(remote)
-		}
-		return claim, rollout.Status{}, plainPage(http.StatusNotFound, "This link was not made by this server, or the server has a new key since.")
+		return claim, rollout.Status{}, s.wrongLink(c)
 	}
 	c.audit.service, c.who.name = claim.Service, "link:"+claim.Action
 	st := s.o.Controller.Rollout(claim.Service)
 	return claim, st, s.voidPage(claim, st)
+}
+
+// wrongLink slows guessing down. A right link is never held up by it: who shares an address
+// with somebody that guesses must still be able to abort.
+func (s *Server) wrongLink(c *call) *linkPage {
+	if remote, limited := throttleKey(c.r); limited {
+		if s.linkThrottle.wait(remote) > 0 {
+			return plainPage(http.StatusTooManyRequests, "Too many wrong links came from your address. Try again in a minute.")
+		}
+		s.linkThrottle.failed(remote)
+	}
+	return plainPage(http.StatusNotFound, "This link was not made by this server, or the server has a new key since.")
 }
 
 // voidPage is nil while the link is good.

@@ -36,7 +36,7 @@ func TestWrongUsage(t *testing.T) {
 		"rollout explode", "rollout start", "rollout start a b", "rollout status", "rollout promote a b", "rollout pause a --full",
 		"rollout status shop --timeout 1m", "rollout status shop --wait --timeout -1m", "rollout status shop --output yaml",
 		"rollout history", "rollout history shop --limit 0", "rollout kpis a b", "rollout watch",
-		"faults", "faults shop start", "faults shop begin x", "faults shop stop a b",
+		"faults", "faults shop start", "faults shop begin x", "faults shop stop a b", "faults shop --delay 1s", "faults shop stop --version v2",
 		"demo --rate 1", "demo --duration 1s", "demo --fault none", "status --admin=",
 	} {
 		if out, err := call(t, strings.Fields(line)...); !errors.Is(err, errUsage) {

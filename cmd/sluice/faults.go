@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,8 @@ func newFaultsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "faults SERVICE [start NAME | stop [NAME]]",
 		Short:   "show, begin and end chaos experiments; each ends by itself after its duration",
-		Example: "  sluice faults shop\n  sluice faults shop start slow-backend --reason game-day\n  sluice faults shop stop slow-backend\n  sluice faults shop stop",
+		Long:    "Shows, begins and ends chaos experiments: those that the file declares, by name, or with --version and the flags below any other.\nEach ends by itself after its duration.",
+		Example: "  sluice faults shop\n  sluice faults shop start slow --version v2 --percent 10 --duration 5m --delay 200ms\n  sluice faults shop start slow-backend --reason game-day\n  sluice faults shop stop slow-backend\n  sluice faults shop stop",
 		Args:    someArgs(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(f.output); err != nil {
@@ -45,6 +47,9 @@ func newFaultsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if f.own.given() && method != http.MethodPost {
+				return fmt.Errorf("%w: --version and what goes with it belong to start NAME", errUsage)
+			}
 			f.client, f.screen = client, newScreen(cmd.OutOrStdout())
 			return f.run(cmd.Context(), args[0], method, name)
 		},
@@ -52,6 +57,7 @@ func newFaultsCommand() *cobra.Command {
 	f.flags.add(cmd)
 	addOutputFlag(cmd, &f.output)
 	cmd.ValidArgsFunction = f.flags.services
+	f.own.add(cmd)
 	cmd.Flags().StringVar(&f.reason, "reason", "", "with start: why, for the record")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be, change nothing")
 	return cmd
@@ -72,11 +78,48 @@ func faultsVerb(words []string) (method, name string, err error) {
 	return "", "", fmt.Errorf("%w: got %q, want start NAME, stop NAME or stop", errUsage, strings.Join(words, " "))
 }
 
+// ownFault describes an experiment that the file does not declare. The API checks it.
+type ownFault struct{ cmd *cobra.Command }
+
+// ownKeys are its flags, which are keys of the file as well.
+var ownKeys = []string{"version", "percent", "duration", "delay", "jitter", "abort", "reset", "blackhole", "traffic"}
+
+func (o *ownFault) add(cmd *cobra.Command) {
+	o.cmd = cmd
+	flags := cmd.Flags()
+	flags.String("version", "", "with start: an experiment of your own on this version")
+	flags.Float64("percent", 0, "of an experiment of your own: share of the requests")
+	flags.Duration("duration", 0, "of an experiment of your own: when it ends by itself; at most 1h")
+	flags.Duration("delay", 0, "wait before the request is sent")
+	flags.Duration("jitter", 0, "spread of the delay, ±")
+	flags.Int("abort", 0, "answer with this status instead")
+	flags.Bool("reset", false, "close the client's connection without an answer")
+	flags.Bool("blackhole", false, "no answer until the response timeout")
+	flags.String("traffic", "preview", "preview: previews and mirrored copies only; all: users' requests too (role admin)")
+}
+
+func (o *ownFault) given() bool { return slices.ContainsFunc(ownKeys, o.cmd.Flags().Changed) }
+
+// body holds the flags that were given.
+func (o *ownFault) body() map[string]any {
+	body := map[string]any{}
+	for _, key := range ownKeys {
+		if flag := o.cmd.Flags().Lookup(key); flag.Changed {
+			body[key] = json.RawMessage(flag.Value.String())
+			if kind := flag.Value.Type(); kind == "string" || kind == "duration" {
+				body[key] = flag.Value.String()
+			}
+		}
+	}
+	return body
+}
+
 // faultsCall is one `sluice faults`.
 type faultsCall struct {
 	flags          adminFlags
 	output, reason string
 	dryRun         bool
+	own            ownFault
 
 	client *adminClient
 	screen screen
@@ -87,7 +130,8 @@ func (f *faultsCall) run(ctx context.Context, service, method, name string) erro
 	var body any
 	switch {
 	case method == http.MethodPost:
-		in := map[string]string{"name": name}
+		in := f.own.body()
+		in["name"] = name
 		if f.reason != "" {
 			in["reason"] = f.reason
 		}

@@ -170,6 +170,12 @@ func TestFaultsCommand(t *testing.T) {
 	if _, err := call(t, "faults", "shop", "start", "slow", admin); !errors.As(err, &refused) || refused.Status != 409 {
 		t.Errorf("a second start: %v, want 409", err)
 	}
+	if out, err := call(t, "faults", "shop", "start", "own", "--version", "v1", "--percent", "12.5", "--duration", "90s", "--delay", "5ms", "--reset", "--traffic", "all", admin); err != nil || !strings.Contains(out, "delay 5ms, reset on 12.5% of all traffic") {
+		t.Errorf("one of our own: %v, %q", err, out)
+	}
+	if out, err := call(t, "faults", "shop", "start", "lame", "--version", "v2", admin); !errors.As(err, &refused) || refused.Status != 422 {
+		t.Errorf("one that lacks everything: %v, %q", err, out)
+	}
 	if out, err := call(t, "faults", "shop", "stop", "--output", "json", admin); err != nil || len(s.live.Injections()) != 0 || !json.Valid([]byte(out)) {
 		t.Errorf("stop: %v, %q", err, out)
 	}
