@@ -22,7 +22,10 @@ type facts struct {
 // caller saves after all of them.
 func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 	w := s.version(a.version)
-	from := s.live.Stable
+	other := s.live.Stable
+	if other == a.version {
+		other = a.to // of a switch back
+	}
 	c.effect(s, w, a)
 	if a.do == doForget {
 		if w != nil {
@@ -32,7 +35,7 @@ func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 	}
 	if d, ok := decide(s, in, a, f); ok {
 		if a.condemns() {
-			d.Evidence["captured"] = c.capture(s, a.version, from)
+			d.Evidence["captured"] = c.capture(s, a.version, other)
 		}
 		id := c.decided.add(d)
 		if s.canary() == a.version {

@@ -63,6 +63,9 @@ func TestBreachInTheStandbySwitchesBack(t *testing.T) {
 				if d.Version != "v2" || d.Evidence["stable_again"] != "v1" || d.Evidence["captured"] == nil {
 					t.Errorf("decisions are %+v", b.Decisions("shop"))
 				}
+				if versions := d.Evidence["captured"].(map[string]any)["versions"].(map[string]any); versions["v1"] == nil || versions["v2"] == nil {
+					t.Errorf("captured are %v, want both versions", versions)
+				}
 				if n := len(maps.Collect(maps.All(b.Rollbacks()))); n != 1 {
 					t.Errorf("rollbacks are %v", b.Rollbacks())
 				}
