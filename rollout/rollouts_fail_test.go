@@ -47,6 +47,10 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 		st := b.until(PhaseRolledBack, 400, map[string]float64{"v2": 0.5})
 		b.wantWeights(10000, 0)
 		b.wantState("v2", config.Quarantined)
+		b.serve(5*time.Second, 400, nil)
+		if v := b.Verdict("shop", "v2"); v.Standing != analysis.Breach || v.Metric != analysis.ErrorRate {
+			t.Errorf("the verdict shown is %+v, want the one that condemned", v)
+		}
 		if st.Stages[0].State != "passed" || st.Stages[1].State != "failed" || st.Stages[2].State != "pending" {
 			t.Errorf("stages are %+v", st.Stages)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/analysis"
+	"sluice/config"
 )
 
 // watched is the controller's watch on one version.
@@ -77,7 +78,10 @@ func (w *watched) prepare(s *service, saved savedVersion) {
 		return
 	}
 	w.judge, w.judged = analysis.NewJudge(options), question
-	w.verdict, w.saved, w.weighed = analysis.Verdict{}, nil, false
+	w.saved, w.weighed = nil, false
+	if m := s.guard.member(w.arm.Version); m == nil || m.state != config.Quarantined {
+		w.verdict = analysis.Verdict{} // else it goes on showing what condemned it
+	}
 	w.stage(stage)
 	if saved.Judged != question || len(saved.Judge) == 0 {
 		return
