@@ -57,7 +57,9 @@ func newRoot() *cobra.Command {
   sluice validate -c sluice.yaml      # every fault at once, with line and column
   sluice run -c sluice.yaml           # serve; the commands below talk to its admin API
   sluice status --watch
-  sluice weights shop v1=90 v2=10`,
+  sluice weights shop v1=90 v2=10
+  sluice rollout start shop
+  sluice rollout watch shop`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,

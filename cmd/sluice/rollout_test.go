@@ -99,6 +99,9 @@ func TestRolloutVerbsAndExitCodes(t *testing.T) {
 	if err != nil || !strings.Contains(out, "waits for approval of stage:initial: sluice rollout promote shop") {
 		t.Errorf("at the gate: %v, %q", err, out)
 	}
+	if out, err := call(t, "status", "shop", admin); err != nil || !strings.Contains(out, "rollout of v2: waiting, stage 1/1 initial, waits for approval of stage:initial") {
+		t.Errorf("among the services: %v, %q", err, out)
+	}
 	out, err = call(t, "rollout", "status", "shop", "--wait", "--timeout", "300ms", admin)
 	if err == nil || !strings.Contains(err.Error(), "not ended within 300ms") || !strings.Contains(out, "waiting") {
 		t.Errorf("a wait that takes too long: %v, %q", err, out)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/rollout"
+
 	"github.com/spf13/cobra"
 )
 
@@ -23,6 +25,36 @@ type serviceView struct {
 	Reason   string        `json:"reason"`
 	DryRun   bool          `json:"dry_run"`
 	Versions []versionView `json:"versions"`
+	Rollout  *briefRollout `json:"rollout"`
+}
+
+// briefRollout is what a list of services tells of a rollout.
+type briefRollout struct {
+	Phase   rollout.Phase `json:"phase"`
+	Canary  string        `json:"canary"`
+	Stage   int           `json:"stage"`
+	Stages  int           `json:"stages"`
+	Name    string        `json:"stage_name"`
+	Waiting string        `json:"waiting_for"`
+	Gate    string        `json:"gate"`
+}
+
+// line is "" unless the rollout is under way.
+func (r *briefRollout) line() string {
+	if r == nil || r.Phase == "none" || r.Phase.Ended() {
+		return ""
+	}
+	text := fmt.Sprintf("rollout of %s: %s", r.Canary, r.Phase)
+	if r.Name != "" {
+		text += fmt.Sprintf(", stage %d/%d %s", r.Stage+1, r.Stages, r.Name)
+	}
+	switch {
+	case r.Gate != "":
+		text += ", waits for approval of " + r.Gate
+	case r.Waiting != "":
+		text += ", waits for " + r.Waiting
+	}
+	return text
 }
 
 type versionView struct {
@@ -178,6 +210,9 @@ func (s *statusView) render(services []serviceView) string {
 			b.WriteString("  " + s.screen.paint(yellow, "dry run: nothing is changed"))
 		}
 		b.WriteString("\n")
+		if line := svc.Rollout.line(); line != "" {
+			b.WriteString("  " + s.screen.paint(phaseColour(svc.Rollout.Phase), line) + "\n")
+		}
 		b.WriteString(row(columns, func(c column) string { return c.head }, nil))
 		for _, v := range svc.Versions {
 			b.WriteString(row(columns, func(c column) string { return c.cell(v) }, func(c column, cell string) string {
