@@ -53,7 +53,7 @@ services:
     stable: v1
     versions:
       - {name: v1, weight: 99.99, endpoints: ["https://a"], tls: {ca: a, cert: b, key: c, server_name: d}}
-      - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: ""}, shield: true}
+      - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: "", build-id: 7}, shield: true}
     sticky: {client_ip: true}
     rules: [{name: r, when: {path: {exact: /x}, methods: [PUT]}, to: v2, percent: 0.000001}]
     mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true, ignore: [$.id, "$.items[*].at", "$.*[0]", "$..at", "$['a b']"], headers: []}
@@ -78,7 +78,7 @@ services:
       auto_start: true
       analysis: none
       smoke_tests: [{name: t, endpoint: /x, method: POST, payload: [1], headers: {A: b}, expected_status: 201, expected_response: {a: 1}, capture: {x: "$.a[0].b"}, timeout: 1s}]
-      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, timeout: 1s, retries: 2}, {name: i, on: during_stage, stages: [half, stage-1], versions: [v1, v2], url: "http://h", format: flagger, metadata: {cmd: "hey -z 1m", a: ""}, interval: 1m}, {name: j, on: rollback_failed, url: "http://h", body: {v: "${version} ${label_a}"}}]
+      hooks: [{name: h, on: event, url: "https://h/x?y=z", format: cloudevents, timeout: 1s, retries: 2}, {name: i, on: during_stage, stages: [half, stage-1], versions: [v1, v2], url: "http://h", format: flagger, metadata: {cmd: "hey -z 1m", a: ""}, interval: 1m}, {name: j, on: rollback_failed, url: "http://h", body: {v: "${version} ${label_a} ${label_build_id}"}}]
     faults:
       - {name: slow, version: v2, percent: 25, duration: 5m, delay: 100ms, jitter: 50ms}
       - {name: gone, version: v2, percent: 0.1, duration: 1h, traffic: all, abort: 503}

@@ -78,12 +78,9 @@ func hookVariables() []string {
 
 const evidenceVariable = "evidence_" // and the name of a figure: its value
 
-// hookVariable reports whether ${name} is known in a hook's body.
+// hookVariable reports whether ${name} is known in a hook's body, besides labels. What evidence
+// there will be is not known before.
 func hookVariable(name string) bool {
-	for _, prefix := range []string{labelVariable, evidenceVariable} {
-		if strings.HasPrefix(name, prefix) && name != prefix {
-			return true
-		}
-	}
-	return slices.Contains(hookVariables(), name)
+	figure, ok := strings.CutPrefix(name, evidenceVariable)
+	return ok && figure != "" || slices.Contains(hookVariables(), name)
 }

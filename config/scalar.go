@@ -216,10 +216,24 @@ func (d *decoder) any(n *node, path string) any {
 	case "true", "false":
 		return text == "true"
 	}
-	if v, err := strconv.ParseFloat(text, 64); err == nil && jsonNumber(text) {
-		return v
+	if !jsonNumber(text) {
+		return text
 	}
-	return text
+	return d.number(text)
+}
+
+// number is a float64, or, in what is sent and compared at run time, a json.Number where
+// that would lose digits of an integer.
+func (d *decoder) number(text string) any {
+	v, err := strconv.ParseFloat(text, 64)
+	whole := digitsOnly(strings.TrimPrefix(text, "-"))
+	if d.runtime && (err != nil || whole && strconv.FormatFloat(v, 'f', -1, 64) != text) {
+		return json.Number(text)
+	}
+	if err != nil {
+		return text // beyond what JSON's readers take
+	}
+	return v
 }
 
 func jsonNumber(s string) bool { return json.Valid([]byte(s)) }

@@ -52,17 +52,36 @@ func capturePath() kind[string] {
 
 const labelVariable = "label_" // and a label's name: its value
 
-// smokeVariable reports whether ${name} is known to every smoke test.
+const smokeVariableNames = "service, version, endpoint"
+
+// smokeVariable reports whether ${name} is known to every smoke test, besides labels.
 func smokeVariable(name string) bool {
-	return slices.Contains([]string{"service", "version", "endpoint"}, name) || strings.HasPrefix(name, labelVariable) && name != labelVariable
+	return slices.Contains(strings.Split(smokeVariableNames, ", "), name)
+}
+
+// labelVariables are label_NAME for every label that a version of s has; what no variable's
+// name can hold is _ there.
+func labelVariables(s *Service) map[string]bool {
+	all := map[string]bool{}
+	for i := range s.Versions {
+		for label := range s.Versions[i].Labels {
+			all[labelVariable+strings.Map(func(r rune) rune {
+				if r < 0x80 && isAlnum(byte(r)) {
+					return r
+				}
+				return '_'
+			}, label)] = true
+		}
+	}
+	return all
 }
 
 // validateSmokeTests also follows the variables: a test may use what an earlier
 // one captures, so that a misspelt name shows here and not in the middle of a rollout.
-func (d *decoder) validateSmokeTests(tests []SmokeTest, path string) {
-	seen, captured := map[string]string{}, map[string]bool{}
-	known := func(name string) bool { return captured[name] || smokeVariable(name) }
-	const want = "what an earlier test captures, service, version, endpoint or label_NAME"
+func (d *decoder) validateSmokeTests(s *Service, tests []SmokeTest, path string) {
+	seen, captured, labels := map[string]string{}, map[string]bool{}, labelVariables(s)
+	known := func(name string) bool { return captured[name] || labels[name] || smokeVariable(name) }
+	const want = "what an earlier test captures, " + smokeVariableNames + " or label_NAME of a label that a version has"
 	for i := range tests {
 		t, at := &tests[i], element(path, i)
 		d.unique(seen, t.Name, at+".name", "smoke test")
@@ -75,7 +94,7 @@ func (d *decoder) validateSmokeTests(tests []SmokeTest, path string) {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.Capture)) {
-			if smokeVariable(name) {
+			if smokeVariable(name) || labels[name] {
 				d.fault(child(at+".capture", name), "${%s} is known to every test, take another name", name)
 			}
 			captured[name] = true

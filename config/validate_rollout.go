@@ -15,7 +15,7 @@ func (d *decoder) validateRollout(s *Service, r *Rollout, service string) {
 	if !d.wrongOrOpaque(path+".strategy") && r.Strategy != "" {
 		d.validateStrategy(s, r, service)
 	}
-	d.validateSmokeTests(r.SmokeTests, path+".smoke_tests")
+	d.validateSmokeTests(s, r.SmokeTests, path+".smoke_tests")
 	d.validateHooks(s, r, service)
 }
 
@@ -110,7 +110,8 @@ func (d *decoder) validateRolling(s *Service, r *Rollout, path string) {
 
 // validateHooks also holds hooks to the versions, stages and variables that there are.
 func (d *decoder) validateHooks(s *Service, r *Rollout, service string) {
-	seen, path := map[string]string{}, service+".rollout"
+	seen, labels, path := map[string]string{}, labelVariables(s), service+".rollout"
+	known := func(name string) bool { return labels[name] || hookVariable(name) }
 	for i := range r.Hooks {
 		h, at := &r.Hooks[i], element(path+".hooks", i)
 		d.unique(seen, h.Name, at+".name", "hook")
@@ -119,7 +120,7 @@ func (d *decoder) validateHooks(s *Service, r *Rollout, service string) {
 			d.knownVersion(s, service, element(at+".versions", j), name)
 		}
 		if d.options.Expand {
-			d.variables(h.Body, at+".body", hookVariable, strings.Join(hookVariables(), ", ")+", label_NAME or evidence_NAME")
+			d.variables(h.Body, at+".body", known, strings.Join(hookVariables(), ", ")+", evidence_NAME or label_NAME of a label that a version has")
 		}
 		if d.wrongOrOpaque(at+".format") || d.wrongOrOpaque(at+".on") {
 			continue

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -34,7 +36,7 @@ func TestRolloutValues(t *testing.T) {
 		{"preflight", r.Preflight, "warn"},
 		{"flagger", r.Hooks[1], Hook{Name: "i", On: "during_stage", URL: "http://h", Format: "flagger", Stages: []string{"half", "stage-1"}, Versions: []string{"v1", "v2"},
 			Timeout: 10 * time.Second, Interval: time.Minute, Metadata: map[string]string{"cmd": "hey -z 1m", "a": ""}}},
-		{"body", r.Hooks[2].Body, map[string]any{"v": "${version} ${label_a}"}},
+		{"body", r.Hooks[2].Body, map[string]any{"v": "${version} ${label_a} ${label_build_id}"}},
 		{"slow", s.Faults[0], Injection{"slow", "v2", 25, 5 * time.Minute, "preview", 100 * time.Millisecond, 50 * time.Millisecond, 0, false, false}},
 		{"gone", s.Faults[1], Injection{"gone", "v2", 0.1, time.Hour, "all", 0, 0, 503, false, false}},
 		{"ignored", s.Mirror.Ignore, []string{"$.id", "$.items[*].at", "$.*[0]", "$..at", "$['a b']"}},
@@ -65,6 +67,16 @@ func TestDays(t *testing.T) {
 		}
 		roundTrip(t, c)
 	}
+}
+
+// Large integers in what is sent and compared keep their digits.
+func TestLargeNumbers(t *testing.T) {
+	c := parsed(t, one+`    rollout: {strategy: canary, canary: v2, smoke_tests: [{name: a, endpoint: /, payload: [9007199254740993, -9007199254740993, 9007199254740992, 1.5, -0, 1e400, "12", .5]}]}`+"\n")
+	want := []any{json.Number("9007199254740993"), json.Number("-9007199254740993"), 9007199254740992.0, 1.5, math.Copysign(0, -1), json.Number("1e400"), "12", ".5"}
+	if got := c.Services[0].Rollout.SmokeTests[0].Payload; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v, want %#v", got, want)
+	}
+	roundTrip(t, c)
 }
 
 // Each strategy gets the defaults that are its own.
