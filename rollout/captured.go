@@ -28,6 +28,14 @@ func (c *Controller) capture(s *service, version, other string) map[string]any {
 	}
 }
 
+// captureRun keeps how things stand at a failure of the rollout of s: once for each.
+func (c *Controller) captureRun(s *service, at time.Time) {
+	cs := s.course
+	if cs.Captured == nil || !cs.captured.Equal(at) {
+		cs.Captured, cs.captured = c.capture(s, cs.Run.Plan.Canary, cs.Run.Plan.From), at
+	}
+}
+
 func (c *Controller) captureVersion(s *service, w *watched) map[string]any {
 	w.observe()
 	seen := w.window.Last(capturedOver)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -317,4 +318,15 @@ func TestAbortDuringAReload(t *testing.T) {
 		b.wantWeights(10000, 0)
 		b.wantPhase(PhaseAborted)
 	})
+}
+
+func TestFigureWithoutJSONCostsNoRollout(t *testing.T) {
+	cs := &course{}
+	cs.Run, _ = begin(itinerary{Canary: "v2", From: "v1", Stages: []leg{{Name: "a", WeightBP: 500}}}, "r1", "api:test", time.Now())
+	cs.Captured = map[string]any{"rate": math.NaN()}
+	cs.Shadow = &ShadowResult{Noise: math.Inf(1)}
+	back, err := courseOf(cs.save())
+	if err != nil || back == nil || back.Run.ID != "r1" {
+		t.Errorf("got %+v, %v", back, err)
+	}
 }

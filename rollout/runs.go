@@ -18,6 +18,7 @@ const hooksKept = 50 // results of calls in a Status
 type course struct {
 	coursed
 	task     *task     // outstanding; nil: none, or not begun after a restart
+	captured time.Time // when Captured was
 	asking   bool      // a question of rollback hooks is open
 	askAgain time.Time // and when the next one may be asked
 	fileWon  bool      // the file's weights have just come into force: an end lowers nothing
@@ -98,14 +99,17 @@ func (s *service) count(latencies bool) {
 	}
 }
 
-// save is the text of a course for the state file; nil without one.
+// save is the text of a course for the state file; nil without one. A figure from outside that has no
+// JSON must not cost the rollout: then what was captured is left out.
 func (cs *course) save() json.RawMessage {
 	if cs == nil {
 		return nil
 	}
 	raw, err := json.Marshal(cs.coursed)
 	if err != nil {
-		return nil // a figure from outside that JSON can't hold; the weights are saved beside it
+		bare := cs.coursed
+		bare.Captured, bare.Shadow = nil, nil
+		raw, _ = json.Marshal(bare) // nothing in it can fail
 	}
 	return raw
 }

@@ -29,9 +29,7 @@ func (c *Controller) tellRun(s *service, in runInput, a runAction) {
 	if action := deciding(in, a); action != "" {
 		evidence := c.evidence(s)
 		if action == "rollback" || action == "pause" {
-			if cs.Captured == nil {
-				cs.Captured = c.capture(s, r.Plan.Canary, r.Plan.From)
-			}
+			c.captureRun(s, in.at)
 			evidence["captured"] = cs.Captured
 		}
 		fields["evidence"] = evidence

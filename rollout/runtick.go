@@ -27,7 +27,10 @@ func (c *Controller) follow(s *service, now time.Time) {
 		return
 	}
 	seen := c.look(s, now)
-	if s.course.Troubled.IsZero() && (seen.suspicious || seen.cut) {
+	switch troubled := seen.suspicious || seen.cut; {
+	case !troubled:
+		s.course.Troubled = time.Time{}
+	case s.course.Troubled.IsZero():
 		s.course.Troubled = now.UTC()
 	}
 	c.feed(s, runInput{at: now, what: runTick, seen: seen})
@@ -76,6 +79,12 @@ func (c *Controller) lookAtShadow(s *service, seen *sight) {
 		return
 	}
 	found := c.differs(s.name)
+	if !(found.Excess >= 0 && found.Excess <= 1) {
+		found.Excess = 1 // no number: never a reason to pass
+	}
+	if !(found.Noise >= 0 && found.Noise <= 1) {
+		found.Noise = 1
+	}
 	s.course.Shadow = &found
 	seen.requests, seen.difference, seen.unproven = found.Compared, found.Excess, !found.Reported
 }
@@ -178,9 +187,7 @@ func (c *Controller) tellCourse(s *service, in input, a action, f facts) {
 	if cs.Troubled.IsZero() {
 		cs.Troubled = in.at.UTC()
 	}
-	if cs.Captured == nil {
-		cs.Captured = c.capture(s, a.version, cs.Run.Plan.From)
-	}
+	c.captureRun(s, in.at)
 	c.feed(s, runInput{at: in.at, what: what, text: explain(s, in, a, f)})
 }
 
