@@ -195,7 +195,7 @@ func newRolloutWatchCommand() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			f := follower{client: r.client, service: args[0], view: r.view(), interval: max(interval, 100*time.Millisecond), figures: true}
+			f := follower{client: r.client, service: args[0], view: r.view(), interval: max(interval, 100*time.Millisecond), figures: true, onward: true}
 			last, err := f.run(ctx)
 			if err != nil || ctx.Err() != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -63,6 +64,30 @@ func TestBoardShowsARollout(t *testing.T) {
 		if n := utf8.RuneCountInString(line); n > 80 || strings.Contains(line, "\x1b") {
 			t.Errorf("line of %d characters: %q", n, line)
 		}
+	}
+}
+
+func TestLongPathFits(t *testing.T) {
+	var stages []rollout.StageStatus
+	for i := range 20 {
+		stages = append(stages, rollout.StageStatus{Name: fmt.Sprintf("stage-%d", i+1), Weight: float64(5 * (i + 1)), State: "pending"})
+	}
+	s := screen{w: &bytes.Buffer{}, terminal: true}
+	for at := -1; at <= 20; at++ {
+		a := &rolloutAnswer{Status: rollout.Status{Stage: at, Stages: stages, Phase: rollout.PhaseRunning}}
+		path := stagePath(s, a)
+		if n := utf8.RuneCountInString(path); n > 78 || n < 45 {
+			t.Errorf("at %d: %d characters: %s", at, n, path)
+		}
+		if at >= 0 && at < 20 && !strings.Contains(path, fmt.Sprintf("◉ stage-%d ", at+1)) {
+			t.Errorf("at %d: the stage is not on %s", at, path)
+		}
+	}
+	if path := stagePath(screen{w: &bytes.Buffer{}}, &rolloutAnswer{Status: rollout.Status{Stage: -1, Stages: stages}}); strings.Count(path, "○") != 20 {
+		t.Errorf("a pipe gets %s", path)
+	}
+	if got := stagePath(s, &rolloutAnswer{}); got != "" {
+		t.Errorf("without stages: %q", got)
 	}
 }
 

@@ -35,6 +35,7 @@ type follower struct {
 	interval time.Duration
 	timeout  time.Duration // 0: none
 	figures  bool          // read the figures of the versions as well
+	onward   bool          // go on with a rollout that supersedes the one before; else that is a failure
 
 	last *rolloutAnswer
 	seen uint64 // id of the newest event shown
@@ -82,7 +83,7 @@ func (f *follower) step(ctx context.Context) (done bool, err error) {
 	case err != nil:
 		l.err = err
 		return false, f.view.show(l)
-	case f.last != nil && f.last.ID != now.ID:
+	case f.last != nil && f.last.ID != now.ID && !f.onward:
 		return true, fmt.Errorf("rollout %s of %s was superseded by %s", f.last.ID, f.service, now.ID)
 	}
 	f.last, l.rollout = now, now

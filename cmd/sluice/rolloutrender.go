@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/rollout"
 )
@@ -88,23 +89,70 @@ func took(d time.Duration) string {
 	return text
 }
 
-// stagePath draws the stages as a path: passed, here, to come.
+// stagePath draws the stages as a path: passed, here, to come. Where the terminal has no room
+// for all, those far from the present one are counted only.
 func stagePath(s screen, a *rolloutAnswer) string {
-	var parts []string
+	nodes := make([]node, len(a.Stages))
 	for i, st := range a.Stages {
-		name := st.Name + " " + share(st.Weight)
-		switch {
-		case st.State == "passed":
-			parts = append(parts, s.paint(green, "● "+name))
-		case st.State == "failed":
-			parts = append(parts, s.paint(red, "✗ "+name))
-		case i == a.Stage && !a.Phase.Ended():
-			parts = append(parts, s.paint(phaseColour(a.Phase), "◉ "+name))
-		default:
-			parts = append(parts, s.paint(dim, "○ "+name))
-		}
+		nodes[i] = nodeOf(a, i, st)
+	}
+	if s.terminal {
+		nodes = fold(nodes, min(max(a.Stage, 0), max(len(nodes)-1, 0)), s.width()-2)
+	}
+	parts := make([]string, len(nodes))
+	for i, n := range nodes {
+		parts[i] = s.paint(n.colour, n.text)
 	}
 	return strings.Join(parts, " ─ ")
+}
+
+// node is one stage on the path.
+type node struct{ text, colour string }
+
+func nodeOf(a *rolloutAnswer, i int, st rollout.StageStatus) node {
+	name := st.Name + " " + share(st.Weight)
+	switch {
+	case st.State == "passed":
+		return node{"● " + name, green}
+	case st.State == "failed":
+		return node{"✗ " + name, red}
+	case i == a.Stage && !a.Phase.Ended():
+		return node{"◉ " + name, phaseColour(a.Phase)}
+	}
+	return node{"○ " + name, dim}
+}
+
+// fold keeps the node at, and its neighbours as far as width has room for them and the counts of the others.
+func fold(nodes []node, at, width int) []node {
+	const counts = 29 // of "● 99 before ─ " and " ─ ○ 99 to come"
+	room := func(from, to, reserve int) bool {
+		used := reserve
+		for _, n := range nodes[from:to] {
+			used += utf8.RuneCountInString(n.text) + utf8.RuneCountInString(" ─ ")
+		}
+		return used <= width
+	}
+	if len(nodes) == 0 || room(0, len(nodes), 0) {
+		return nodes
+	}
+	from, to := at, at+1
+	for grown := true; grown; {
+		grown = false
+		if to < len(nodes) && room(from, to+1, counts) {
+			to, grown = to+1, true
+		}
+		if from > 0 && room(from-1, to, counts) {
+			from, grown = from-1, true
+		}
+	}
+	kept := append([]node(nil), nodes[from:to]...)
+	if from > 0 {
+		kept = append([]node{{fmt.Sprintf("● %d before", from), dim}}, kept...)
+	}
+	if left := len(nodes) - to; left > 0 {
+		kept = append(kept, node{fmt.Sprintf("○ %d to come", left), dim})
+	}
+	return kept
 }
 
 func stageTable(s screen, a *rolloutAnswer) []string {
