@@ -231,3 +231,31 @@ func TestLinksOfARestartedServer(t *testing.T) {
 		t.Errorf("the used link is forgotten: %v", err)
 	}
 }
+
+// Of all who press the two buttons at the same moment one decides.
+func TestOneOfManyDecides(t *testing.T) {
+	p, approve, abort := linked(t, nil)
+	done := make(chan int)
+	for i := range 16 {
+		path := approve
+		if i%2 == 0 {
+			path = abort
+		}
+		go func() {
+			resp, err := p.client.Post(p.base+path, "application/x-www-form-urlencoded", nil)
+			if err != nil {
+				done <- 0
+				return
+			}
+			resp.Body.Close()
+			done <- resp.StatusCode
+		}()
+	}
+	count := map[int]int{}
+	for range 16 {
+		count[<-done]++
+	}
+	if count[http.StatusOK] != 1 || count[http.StatusGone] != 15 {
+		t.Errorf("got %v, want 1 of 200 and 15 of 410", count)
+	}
+}
