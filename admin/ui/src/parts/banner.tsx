@@ -1,0 +1,51 @@
+import { contact } from '../api/client'
+import { clock } from '../lib/format'
+import { Store, useStore } from '../lib/store'
+import { happenings, retryStream, streamLost } from '../state/events'
+import { touchFleet } from '../state/fleet'
+import { touch } from '../state/resource'
+import { useNow } from '../lib/clock'
+import { Glyph } from './shape'
+
+/** lost is since when the page is behind, milliseconds; 0: it is not. */
+function useLost(): { since: number; whole: boolean } {
+  const c = useStore(contact)
+  const stream = useStore(streamLost)
+  useNow()
+  if (c.lost > 0) return { since: c.lost, whole: true }
+  if (stream > 0 && Date.now() - stream > 1500) return { since: stream, whole: false }
+  return { since: 0, whole: false }
+}
+
+function again(): void {
+  retryStream()
+  touch('')
+  touchFleet('')
+}
+
+/** Banner says since when the page does not hear from the server, and what its figures are worth. */
+export function Banner() {
+  const { since, whole } = useLost()
+  if (since === 0) return null
+  return (
+    <div class="banner" role="alert">
+      <Glyph shape="triangle" />
+      <span>
+        <strong>Disconnected since {clock(since)}.</strong>{' '}
+        {whole ? 'What you see is from then; sluice itself goes on without this page.' : 'Events are missing; figures are still refreshed.'}
+      </span>
+      <button type="button" onClick={again}>Try now</button>
+    </div>
+  )
+}
+
+const beating = new Store(true)
+
+/** Pulse is one word on whether the page is live. */
+export function Pulse() {
+  useStore(beating)
+  const { since } = useLost()
+  const seen = useStore(happenings).length > 0 || useStore(contact).at > 0
+  if (since > 0) return <span class="pulse bad"><Glyph shape="ring" />Disconnected</span>
+  return <span class="pulse"><Glyph shape={seen ? 'dot' : 'ring'} />{seen ? 'Live' : 'Connecting'}</span>
+}

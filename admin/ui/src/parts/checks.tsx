@@ -1,0 +1,70 @@
+import type { ComponentChildren } from 'preact'
+import type { Arm, Rollout, Shadow } from '../api/types'
+import { clock, count, ms, plural, ratio } from '../lib/format'
+import type { Sign } from '../state/words'
+import { Mark } from './shape'
+
+const ok: Sign = { word: 'ok', shape: 'check', tone: 'good' }
+const bad: Sign = { word: 'failed', shape: 'cross', tone: 'bad' }
+const warned: Sign = { word: 'warning', shape: 'triangle', tone: 'warn' }
+
+/** Checks is what a rollout asked and was told: preflight, smoke tests, hooks. What failed is open. */
+export function Checks({ rollout: r }: { rollout: Rollout }) {
+  const { checks = [], smoke_tests: smoke = [], hooks = [] } = r
+  return (
+    <>
+      <Group title="Preflight" n={checks.length} failed={checks.filter((c) => !c.ok).length} word="check">
+        {checks.map((c) => <tr key={c.name}><td><Mark sign={c.ok ? ok : c.severity === 'warning' ? warned : bad} /></td><td>{c.name.replaceAll('_', ' ')}</td><td>{c.message}</td></tr>)}
+      </Group>
+      <Group title="Smoke tests" n={smoke.length} failed={smoke.filter((s) => !s.ok).length} word="test">
+        {smoke.map((s, i) => <tr key={i}><td><Mark sign={s.ok ? ok : bad} /></td><td>{s.name}<small>{s.endpoint}</small></td><td>{s.message || `status ${s.status ?? '–'}`} <span class="muted">{ms(s.took_ms)}</span></td></tr>)}
+      </Group>
+      <Group title="Hooks" n={hooks.length} failed={hooks.filter((h) => !h.ok).length} word="call">
+        {[...hooks].reverse().map((h, i) => (
+          <tr key={i}>
+            <td><Mark sign={h.ok ? ok : bad} /></td>
+            <td>{h.name}<small>{h.point.replaceAll('_', ' ')}{h.stage ? ` · ${h.stage}` : ''}</small></td>
+            <td>{h.message || `status ${h.status ?? '–'}`} <span class="muted">{clock(h.time)} · {ms(h.took_ms)}{h.attempts > 1 ? ` · ${plural(h.attempts, 'attempt')}` : ''}</span></td>
+          </tr>
+        ))}
+      </Group>
+      {r.results && r.results.length > 0 && <Arms arms={r.results} />}
+      {r.shadow && <ShadowLine shadow={r.shadow} />}
+    </>
+  )
+}
+
+function Group({ title, n, failed, word, children }: { title: string; n: number; failed: number; word: string; children: ComponentChildren }) {
+  if (n === 0) return null
+  return (
+    <details class="group" open={failed > 0}>
+      <summary>{title} <span class="muted">{plural(n, word)}</span> {failed > 0 ? <Mark sign={{ ...bad, word: `${failed} failed` }} /> : <Mark sign={{ ...ok, word: 'all ok' }} />}</summary>
+      <div class="scroll" tabIndex={0} role="region" aria-label={title}><table><tbody>{children}</tbody></table></div>
+    </details>
+  )
+}
+
+/** Arms is what an A/B test shows of each version, with intervals of 95 %. */
+function Arms({ arms }: { arms: Arm[] }) {
+  const show = (a: Arm, v: number): string => a.metric === 'error_rate' ? ratio(v) : a.metric === 'requests' ? count(v) : ms(v)
+  return (
+    <details class="group" open>
+      <summary>Results <span class="muted">95 % intervals</span></summary>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Results">
+        <table>
+          <thead><tr><th>Metric</th><th>Version</th><th class="num">Value</th><th class="num">Interval</th><th class="num">Requests</th></tr></thead>
+          <tbody>{arms.map((a) => <tr key={a.metric + a.version}><td>{a.metric.replaceAll('_', ' ')}</td><td>{a.version}</td><td class="num">{show(a, a.value)}</td><td class="num">{show(a, a.low)} – {show(a, a.high)}</td><td class="num">{count(a.requests)}</td></tr>)}</tbody>
+        </table>
+      </div>
+    </details>
+  )
+}
+
+function ShadowLine({ shadow: s }: { shadow: Shadow }) {
+  return (
+    <p class="sentence">
+      {count(s.differing)} of {count(s.compared)} compared answers differ; {ratio(s.difference)} beyond the {ratio(s.noise)} by which stable differs from itself.
+      {' '}{s.reported ? <Mark sign={{ ...bad, word: 'a real difference' }} /> : <Mark sign={{ ...ok, word: 'within the noise' }} />}
+    </p>
+  )
+}

@@ -1,0 +1,78 @@
+import { Component } from 'preact'
+import type { FleetSeries, Service, Version } from '../api/types'
+import { ms, percent, rate, ratio } from '../lib/format'
+import { toService } from '../lib/route'
+import type { Attention } from '../state/attention'
+import { live, signOfPhase, signOfState, waitingFor } from '../state/words'
+import { AbortButton } from './abort'
+import { Mark } from './shape'
+import { hue, ShareBar } from './sharebar'
+import { Spark } from './spark'
+
+interface Props { service: Service; attention: Attention; spark: FleetSeries['services'][number] | undefined }
+
+/** ServiceRow is a service of the overview. It is drawn anew only when something in it reads differently. */
+export class ServiceRow extends Component<Props> {
+  private drawn = ''
+
+  override shouldComponentUpdate(next: Props): boolean {
+    return next.spark !== this.props.spark || reads(next) !== this.drawn
+  }
+
+  override render() {
+    const { service, attention, spark } = this.props
+    this.drawn = reads(this.props)
+    const order = service.versions.map((v) => v.name)
+    return (
+      <div role="rowgroup" class={`svc${attention.rank > 0 ? ` needs ${attention.tone}` : ''}`} data-service={service.name}>
+        <div role="row" class="title">
+          <div role="cell" aria-colspan={8}>
+            <a class="name" href={toService(service.name)}>{service.name}</a>
+            {attention.rank > 0 && <Mark sign={attention} strong />}
+            <Course service={service} />
+            <span class="grow" />
+            <AbortButton service={service} small />
+            <Spark versions={spark?.versions} order={order} />
+          </div>
+        </div>
+        {service.versions.map((v, i) => <VersionLine key={v.name} version={v} index={i} stable={v.name === service.stable} />)}
+      </div>
+    )
+  }
+}
+
+/** reads is all that the row shows, as it shows it. */
+function reads({ service, attention }: Props): string {
+  const r = service.rollout
+  return [
+    attention.rank, attention.word, service.stable, r?.phase, r?.stage_name, r?.waiting_for, r?.gate, r?.can.join(),
+    ...service.versions.map((v) => `${v.name} ${v.state} ${v.share} ${v.weight} ${rate(v.rps)} ${ratio(v.error_rate)} ${ms(v.p50_ms)} ${ms(v.p99_ms)}`),
+  ].join('|')
+}
+
+function VersionLine({ version: v, index, stable }: { version: Version; index: number; stable: boolean }) {
+  const idle = v.share === 0 && v.rps === 0
+  return (
+    <div role="row" class={`line${idle ? ' idle' : ''}`} data-version={v.name} data-share={v.share} data-state={v.state}>
+      <span role="cell" class="ver"><i class={`swatch ${hue(index)}`} />{v.name}{stable && <em class="tag">stable</em>}</span>
+      <span role="cell" class="state"><Mark sign={signOfState(v.state)} /></span>
+      <span role="cell" class="num share">{percent(v.share)}</span>
+      <span role="cell" class="barcell"><ShareBar version={v} index={index} /></span>
+      <span role="cell" class="num" data-label="req/s">{rate(v.rps)}</span>
+      <span role="cell" class={`num${v.error_rate >= 0.01 ? ' hot' : ''}`} data-label="errors">{v.rps > 0 || v.error_rate > 0 ? ratio(v.error_rate) : '–'}</span>
+      <span role="cell" class="num" data-label="p50">{ms(v.p50_ms)}</span>
+      <span role="cell" class="num" data-label="p99">{ms(v.p99_ms)}</span>
+    </div>
+  )
+}
+
+/** Course is what a service's rollout is at, in a few words. */
+function Course({ service }: { service: Service }) {
+  const r = service.rollout
+  if (!r || r.phase === 'none') return null
+  const sign = signOfPhase(r.phase)
+  if (!live(r.phase)) return <Mark sign={{ ...sign, word: `${r.canary} ${sign.word}` }} />
+  const stage = r.stage >= 0 ? ` · ${r.stage_name || `stage ${r.stage + 1}`} (${r.stage + 1} of ${r.stages})` : ''
+  const waits = r.waiting_for ? ` · waits for ${waitingFor(r.waiting_for)}` : ''
+  return <Mark sign={{ ...sign, word: `${r.strategy.replaceAll('_', ' ')} of ${r.canary}${stage}${waits}` }} />
+}

@@ -1,0 +1,60 @@
+// What a person can do, as the API does it.
+
+import { call, ofService, type Problem } from '../api/client'
+import type { Rollout, Service, State, Verb } from '../api/types'
+import { toast } from '../parts/toast'
+import { touchFleet } from './fleet'
+import { touch } from './resource'
+import { live } from './words'
+
+interface Change { dryRun?: boolean; etag?: string; reason?: string; signal?: AbortSignal }
+
+const query = (dryRun: boolean | undefined): string => dryRun ? '?dry_run=true' : ''
+
+/** setWeights replaces the live weights, in percent by version. */
+export function setWeights(service: string, weights: Record<string, number>, c: Change = {}): Promise<Service> {
+  return call(ofService(service, `/weights${query(c.dryRun)}`), { method: 'PUT', body: { weights, reason: c.reason || undefined }, etag: c.etag, signal: c.signal })
+}
+
+/** setState sets a version's state; active releases a trip or a quarantine. */
+export function setState(service: string, version: string, state: State, c: Change = {}): Promise<Service> {
+  return call(ofService(service, `/versions/${encodeURIComponent(version)}/state${query(c.dryRun)}`), { method: 'PUT', body: { state, reason: c.reason || undefined }, etag: c.etag, signal: c.signal })
+}
+
+/** steer gives the rollout an order. */
+export function steer(service: string, verb: Verb, c: Change & { version?: string } = {}): Promise<Rollout> {
+  const full = verb === 'promote_full'
+  const body = { action: full ? 'promote' : verb, full: full || undefined, version: c.version || undefined, reason: c.reason || undefined }
+  return call(ofService(service, `/rollout${query(c.dryRun)}`), { method: 'POST', body, etag: c.etag, signal: c.signal })
+}
+
+/** refresh shows what a change did, without waiting for its event. */
+export function refresh(service: string): void {
+  touch(service)
+  touchFleet(service)
+}
+
+/** abortable is what abort would do to s: end its rollout, or take the traffic from what is tried by hand. */
+export function abortable(s: Service): 'rollout' | 'weights' | undefined {
+  if (s.rollout && live(s.rollout.phase) && s.rollout.can.includes('abort')) return 'rollout'
+  const stable = s.versions.find((v) => v.name === s.stable)
+  return stable && stable.weight < 100 ? 'weights' : undefined
+}
+
+/** abort sends all traffic to stable. It asks nothing and names no ETag: coming down must never wait. */
+export async function abort(s: Service): Promise<void> {
+  const how = abortable(s)
+  if (!how) return
+  try {
+    if (how === 'rollout') {
+      await steer(s.name, 'abort', { reason: 'by the dashboard' })
+      toast(`${s.name}: rollout aborted, all traffic to ${s.stable}`)
+    } else {
+      await setWeights(s.name, { [s.stable]: 100 }, { reason: 'abort, by the dashboard' })
+      toast(`${s.name}: all traffic to ${s.stable}`)
+    }
+  } catch (e) {
+    toast(`${s.name}: not aborted: ${(e as Problem).message}`, 'bad', 'Try again', () => void abort(s))
+  }
+  refresh(s.name)
+}
