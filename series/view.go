@@ -59,7 +59,7 @@ func resolution(span time.Duration) int {
 }
 
 func (v *version) line(i int, first, steps int64) Line {
-	l := Line{Version: v.name}
+	l := Line{Version: v.name, Requests: []int64{}, Failed: []int64{}, P50: []float32{}, P90: []float32{}, P99: []float32{}, Weight: []float32{}}
 	if v.series == nil {
 		return l
 	}
@@ -72,7 +72,7 @@ func (v *version) line(i int, first, steps int64) Line {
 		}
 		l.Requests = append(l.Requests, requests)
 		l.Failed = append(l.Failed, int64(p.failed))
-		l.P50, l.P90, l.P99 = append(l.P50, p.p50), append(l.P90, p.p90), append(l.P99, p.p99)
+		l.P50, l.P90, l.P99 = append(l.P50, short(p.p50)), append(l.P90, short(p.p90)), append(l.P99, short(p.p99))
 		l.Weight = append(l.Weight, float32(p.weightBP)/100)
 	}
 	return l
