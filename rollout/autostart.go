@@ -37,8 +37,10 @@ func (c *Controller) autoStart(s *service) {
 	maps.DeleteFunc(s.rolled, func(name, _ string) bool { return versionOf(s.cfg, name) == nil })
 	for i := range s.cfg.Versions {
 		v := &s.cfg.Versions[i]
-		if _, known := s.rolled[v.Name]; v.Name == s.live.Stable || !known && c.lost {
-			s.rolled[v.Name] = fingerprint(v) // what serves needs no rollout
+		m := s.guard.member(v.Name)
+		condemned := m != nil && m.state == config.Quarantined
+		if _, known := s.rolled[v.Name]; v.Name == s.live.Stable || !known && (c.lost || condemned) {
+			s.rolled[v.Name] = fingerprint(v) // what serves needs no rollout, what was condemned gets none by itself
 		}
 	}
 	r := s.cfg.Rollout

@@ -41,8 +41,9 @@ func (d *demand) shown(at time.Time) bool {
 	return d.run >= d.need && at.Sub(d.known) <= d.gap
 }
 
-// demand makes the conditions that a stage asks for, each to be shown anew. nil: none.
+// demand makes the conditions that a stage asks for, keeping the count of those that stay. nil: none.
 func (ps *points) demand(cfg *config.Service, l *leg) {
+	old := ps.demands
 	ps.demands = nil
 	if l == nil || l.WeightBP == 0 {
 		return
@@ -56,6 +57,13 @@ func (ps *points) demand(cfg *config.Service, l *leg) {
 		m := &cfg.Guard.Metrics[i]
 		for _, c := range m.Success {
 			ps.demands = append(ps.demands, demand{metric: m.Name, condition: c, need: m.Evaluations, gap: 2 * m.Prometheus.Interval})
+		}
+	}
+	for i := range ps.demands {
+		for _, was := range old {
+			if d := &ps.demands[i]; was.metric == d.metric && was.condition.Text == d.condition.Text {
+				d.run, d.counted, d.known = was.run, was.counted, was.known
+			}
 		}
 	}
 }

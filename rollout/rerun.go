@@ -43,10 +43,8 @@ func (c *Controller) resettle(s *service, p *plan) {
 	}
 	s.guard.standby = s.standsBy()
 	s.prepare()
-	if l := s.leg(); l != nil {
-		if w := s.version(s.course.Run.Plan.Canary); w != nil && len(w.points.demands) == 0 {
-			w.points.demand(s.cfg, l)
-		}
+	if w := s.version(s.course.Run.Plan.Canary); w != nil {
+		w.points.demand(s.cfg, s.leg())
 	}
 }
 

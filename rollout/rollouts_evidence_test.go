@@ -93,6 +93,12 @@ func TestPointMetricsMustHoldForAStageToPass(t *testing.T) {
 		cpu = 0.6
 		serve(2 * time.Minute)
 		b.wantWeights(9000, 1000) // still too few orders
+		other := s
+		other.Timeouts.Connect = time.Second
+		b.load(other) // a reload begins no count anew, and forgets no demand
+		if st := b.Rollout("shop").Promotion; st == nil || st.Metric != "orders" {
+			t.Errorf("after a reload: %+v", st)
+		}
 		orders = 95
 		serve(30 * time.Second)
 		b.wantWeights(5000, 5000)

@@ -222,6 +222,30 @@ func TestAutoStart(t *testing.T) {
 	})
 }
 
+// TestAutoStartReleasesNoQuarantine: what was condemned before there was a rollout of it stays so
+// until it is another deployment.
+func TestAutoStartReleasesNoQuarantine(t *testing.T) {
+	s := canaryShop(500)
+	s.Versions[0].WeightBP, s.Versions[1].WeightBP = 9000, 1000
+	r := s.Rollout
+	s.Rollout = nil
+	running(t, Options{}, one(s), func(b *bench) {
+		quarantine(b, "v2")
+		s.Rollout = r
+		s.Rollout.AutoStart = true
+		b.load(s)
+		b.wantState("v2", config.Quarantined)
+		if st := b.Rollout("shop"); st.ID != "" {
+			t.Errorf("it started: %+v", st)
+		}
+		s.Versions = slices.Clone(s.Versions)
+		s.Versions[1].Labels = map[string]string{"release": "2.0.1"}
+		b.load(s)
+		b.wantState("v2", config.Active)
+		b.wantPhase(PhaseChecking)
+	})
+}
+
 func TestLostStateStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		today()

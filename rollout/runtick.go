@@ -135,6 +135,7 @@ func (s *service) restageCanary() {
 		w.prepare(s, savedVersion{})
 	}
 	w.stage(s.stageOf(canary))
+	w.points.demands = nil
 	w.points.demand(s.cfg, s.leg())
 }
 
