@@ -23,6 +23,7 @@ func TestParseInjection(t *testing.T) {
 		``:         "nothing is there",
 		`{"name":`: "",
 		`{"name":"a","version":"v3","percent":10,"duration":"30s","reset":true}`:                 "version",
+		`{"name":"a","version":"v2","percent":10,"duration":"30s","abort":200}`:                  "abort: got \"200\"",
 		`{"name":"a","version":"v2","percent":10,"duration":"2h","reset":true}`:                  "duration: got 2h",
 		`{"name":"a","version":"v2","percent":10,"duration":"30s"}`:                              "no effect",
 		`{"name":"a","version":"v2","percent":10,"duration":"${HOME}","reset":true}`:             "duration: ${…} is not expanded here",

@@ -16,7 +16,7 @@ func injectionKind() kind[Injection] {
 		has("traffic", "preview: previews and mirrored copies only; all: users' requests too.", choice[string]("preview", "all"), func(i *Injection) *string { return &i.Traffic }),
 		has("delay", "Wait before the request is sent.", seldomTime(duration(0)), func(i *Injection) *time.Duration { return &i.Delay }),
 		has("jitter", "Spread of the delay, uniform: from delay - jitter to delay + jitter.", seldomTime(duration(0)), func(i *Injection) *time.Duration { return &i.Jitter }),
-		has("abort", "Answer with this status instead.", seldomInt(integer(200, 599)), func(i *Injection) *int { return &i.Abort }),
+		has("abort", "Answer with this status instead.", seldomInt(integer(400, 599)), func(i *Injection) *int { return &i.Abort }),
 		has("reset", "Close the client's connection without an answer.", seldomTrue(), func(i *Injection) *bool { return &i.Reset }),
 		has("blackhole", "No answer until the response timeout.", seldomTrue(), func(i *Injection) *bool { return &i.Blackhole }),
 	)
