@@ -77,6 +77,9 @@ func TestInitInAPipe(t *testing.T) {
 	if r := cfg.Services[0].Rollout; r.Stages[0].WeightBP != 100 || r.Approval == nil {
 		t.Errorf("got %+v, want stages from 1%% and an approval", r)
 	}
+	if !strings.Contains(string(text), "#   +3  a bad version is met by a small share") || !strings.Contains(string(text), `--risk="high" --traffic="800"`) {
+		t.Errorf("the file does not say why it is so:\n%s", text)
+	}
 	for _, line := range called(strings.ReplaceAll(out, "`", "\n")) {
 		understood(t, "init", line)
 	}

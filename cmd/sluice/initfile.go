@@ -49,6 +49,13 @@ func (s *site) configuration(r recommendation, n advice.Needs) string {
 
 func (s *site) head(p *page, r recommendation) {
 	p.line("# Written by sluice init: %s.", titleOf(r.Strategies, r.Strategy))
+	for _, score := range r.Strategies {
+		for _, reason := range score.Reasons {
+			if score.Name == r.Strategy {
+				p.line("#   %+d  %s", reason.Points, reason.Text)
+			}
+		}
+	}
 	var flags []string
 	for _, q := range initQuestions() {
 		if !slices.Contains(r.Defaults, q.flag) {
