@@ -11,6 +11,7 @@ import (
 	"sluice/comparison"
 	"sluice/history"
 	"sluice/rollout"
+	"sluice/series"
 )
 
 // The description and the routes say the same, both ways.
@@ -94,6 +95,8 @@ var described = map[string]any{
 	"KPIs": kpisView{}, "Runs": history.Runs{}, "Figure": history.Figure{}, "Spread": history.Spread{},
 	"Scaling": scalingView{}, "Assignment": assignmentView{}, "Faults": faultsView{}, "RunningFault": runningFault{},
 	"Comparison": comparison.Report{}, "ComparedField": comparison.Field{}, "ComparedExample": comparison.Example{},
+	"Series": series.View{}, "SeriesLine": series.Line{}, "FleetSeries": series.Fleet{}, "BriefSeries": series.Brief{}, "BriefLine": series.BriefLine{},
+	"Latency": latencyView{}, "Distribution": series.Distribution{}, "LatencyBucket": series.Bucket{},
 	"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
 }
 

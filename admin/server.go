@@ -20,6 +20,7 @@ import (
 	"sluice/config"
 	"sluice/rollout"
 	"sluice/router"
+	"sluice/series"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	Reloads      func() Reloads                                           // nil: no reload metrics
 	Collectors   []prometheus.Collector                                   // further metrics (the proxy's own)
 	Scaling      *router.Scaling                                          // measures demand; whoever makes it runs it. nil: none is measured
+	Series       *series.Keeper                                           // remembers the last hours; whoever makes it runs it. nil: nothing is remembered
 	Comparison   func(service string) (report comparison.Report, ok bool) // of mirrored answers; nil: nothing is compared
 	StateDir     string                                                   // where the key of signed links is kept; "": they end with the process
 	BuildVersion string
@@ -74,6 +76,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Scaling == nil {
 		o.Scaling = router.NewScaling(o.Live)
+	}
+	if o.Series == nil {
+		o.Series = series.New(series.Options{Source: o.Live})
 	}
 	s := &Server{o: o, throttle: newThrottle(), linkThrottle: newThrottle(), origin: http.NewCrossOriginProtection()}
 	links, err := openLinks(o.StateDir)

@@ -50,18 +50,18 @@ func (c *traffic) Collect(out chan<- prometheus.Metric) {
 	for _, svc := range c.live.Load().Services() {
 		weights := svc.Split.Weights()
 		for i, v := range svc.Versions {
-			s := series{out: out, service: svc.Name, version: v.Name}
+			s := samples{out: out, service: svc.Name, version: v.Name}
 			c.standing(s, svc, i, weights.BP[v.Name])
 			c.counts(s, v, weights.BP[v.Name] > 0)
 		}
 	}
 	for key, n := range c.controller.Rollbacks() {
-		s := series{out: out, service: key.Service, version: key.Version}
+		s := samples{out: out, service: key.Service, version: key.Version}
 		s.count(c.rollbacks, n, key.Reason)
 	}
 }
 
-func (c *traffic) standing(s series, svc *router.Service, index, weightBP int) {
+func (c *traffic) standing(s samples, svc *router.Service, index, weightBP int) {
 	s.gauge(c.weight, float64(weightBP)/10000)
 	now := svc.Versions[index].State()
 	for _, st := range states {
@@ -74,7 +74,7 @@ func (c *traffic) standing(s series, svc *router.Service, index, weightBP int) {
 
 // counts exports a version's counters, also at zero if traffic is to be
 // expected: rate() sees the first requests only of a series that was there before them.
-func (c *traffic) counts(s series, v *router.Version, expected bool) {
+func (c *traffic) counts(s samples, v *router.Version, expected bool) {
 	total := v.Split.Totals().Add(v.Ruled.Totals())
 	if n := v.Injected.Load(); n > 0 {
 		s.count(c.errors, n, "injected") // they stand in nothing else
@@ -104,16 +104,16 @@ func (c *traffic) counts(s series, v *router.Version, expected bool) {
 	}
 }
 
-// series sends samples of one version.
-type series struct {
+// samples sends those of one version.
+type samples struct {
 	out              chan<- prometheus.Metric
 	service, version string
 }
 
-func (s series) count(d *prometheus.Desc, n uint64, label string) {
+func (s samples) count(d *prometheus.Desc, n uint64, label string) {
 	s.out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), s.service, s.version, label)
 }
 
-func (s series) gauge(d *prometheus.Desc, value float64, label ...string) {
+func (s samples) gauge(d *prometheus.Desc, value float64, label ...string) {
 	s.out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{s.service, s.version}, label...)...)
 }

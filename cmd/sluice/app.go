@@ -17,6 +17,7 @@ import (
 	"sluice/proxy"
 	"sluice/rollout"
 	"sluice/router"
+	"sluice/series"
 	"sluice/upstream"
 	"sluice/webhook"
 )
@@ -36,6 +37,7 @@ type app struct {
 	poller     *promql.Poller
 	sender     *notify.Sender
 	scaling    *router.Scaling
+	series     *series.Keeper
 	certs      certificateSet
 	tapes      []tape // what is recorded; empty: nothing
 
@@ -63,6 +65,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 	a.poller = promql.NewPoller(a.measured)
 	a.sender = notify.New(notify.Options{Client: &webhook.Client{Version: version}, Logger: logger})
 	a.scaling = router.NewScaling(a.live)
+	a.series = series.New(series.Options{Source: a.live})
 	a.controller, err = rollout.New(rollout.Options{
 		Traffic: a.live, StateDir: cfg.State.Dir, Usable: a.usable, Ready: a.readyEndpoints, Logger: logger,
 		Outside: newOutside(a), Difference: a.difference, Compare: a.compareAnew,
@@ -85,7 +88,7 @@ func (a *app) serve(cfg *config.Config) (err error) {
 	}
 	a.admin, err = admin.New(admin.Options{
 		Config: a.config.Load, Live: a.live, Controller: a.controller, Ready: a.notReady, Comparison: a.proxy.Comparison,
-		Scaling: a.scaling, StateDir: cfg.State.Dir, Reloads: a.reloadFigures, BuildVersion: version, Logger: a.logger,
+		Scaling: a.scaling, Series: a.series, StateDir: cfg.State.Dir, Reloads: a.reloadFigures, BuildVersion: version, Logger: a.logger,
 		Collectors: append(collectors(a.proxy), stateFailures(a.controller), notificationFigures(a.sender)),
 	})
 	if err != nil {
@@ -280,6 +283,7 @@ func (a *app) run(ctx context.Context) error {
 	parts.start(background, "notifications", a.sender.Run)
 	parts.start(background, "events", a.teller().Run) // until all that the controller told is told
 	parts.start(background, "scaling", a.scaling.Run)
+	parts.start(background, "series", a.series.Run)
 	parts.start(background, "controller", a.controller.Run)
 	parts.start(background, "experiments", a.tellExperiments)
 	parts.start(background, "metrics", a.poller.Run)
