@@ -130,7 +130,10 @@ func (c *progress) collectRuns(out chan<- prometheus.Metric, gauge func(*prometh
 			stage = float64(st.Stage + 1)
 		}
 		gauge(c.stage, stage, name)
-		for _, outcome := range outcomes { // at 0 as well: rate() sees only what was there before
+		if st.ID == "" && of == nil {
+			continue
+		}
+		for _, outcome := range outcomes { // at 0 as well, from the first start on: rate() sees only what was there before
 			out <- prometheus.MustNewConstMetric(c.total, prometheus.CounterValue, of[outcome], name, outcome)
 		}
 	}
