@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"sluice/rollout"
@@ -19,6 +20,7 @@ const phaseNone rollout.Phase = "none"
 // services, so that one thing has one form everywhere.
 type rolloutView struct {
 	rollout.Status
+	StartedAt time.Time      `json:"started_at,omitzero"` // left out without a rollout, and of a dry run
 	Promotion *promotionView `json:"promotion,omitempty"`
 	ETag      string         `json:"etag"`              // of the service: names weights and states
 	DryRun    bool           `json:"dry_run,omitempty"` // what would be; nothing is changed
@@ -133,7 +135,7 @@ func (s *Server) command(c *call, svc *router.Service, reason string) (rollout.C
 }
 
 func (s *Server) answerRollout(c *call, svc *router.Service, st rollout.Status, dryRun bool) error {
-	view := rolloutView{Status: st, ETag: s.o.Controller.ETag(svc.Name), DryRun: dryRun}
+	view := rolloutView{Status: st, StartedAt: st.StartedAt, ETag: s.o.Controller.ETag(svc.Name), DryRun: dryRun}
 	if st.Phase == "" {
 		view.Service, view.Phase, view.Stage, view.Reason = svc.Name, phaseNone, -1, "there was no rollout yet"
 	}
