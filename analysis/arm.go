@@ -13,7 +13,12 @@ type Arm struct {
 	Trip             *Trip
 	Load             *Utilization // what its instances report of themselves; nil: unknown
 	Exemplars        *Exemplars   // requests that failed lately; nil: none are kept
+	Spared           Sparing      // failures that no user saw; nil: unknown
 }
+
+// Sparing counts failed first attempts that no user saw, as a retry or stable answered
+// instead, since the version is served.
+type Sparing interface{ Spared() uint64 }
 
 // Cut tells the controller of a trip that a request, or a probe, decided inline.
 type Cut struct {

@@ -69,26 +69,33 @@ func quantileBetween(count *[analysis.Buckets]uint64, q float64) (value, low, hi
 // observed is what one version did since a rollout began, also over restarts: the
 // traffic split by chance or sticky hash, which alone can be compared, and all of it.
 type observed struct {
-	Split analysis.Counts `json:"split"`
-	All   analysis.Counts `json:"all"`
-	OK    map[int]uint64  `json:"ok,omitempty"` // good answers of the split by latency bucket; of ab_test
+	Split  analysis.Counts `json:"split"`
+	All    analysis.Counts `json:"all"`
+	Spared uint64          `json:"spared,omitempty"` // of All.Failed, what no user saw
+	OK     map[int]uint64  `json:"ok,omitempty"`     // good answers of the split by latency bucket; of ab_test
 
 	recorder *analysis.Recorder // what the readings below are of; nil: none yet
 	split    analysis.Totals
 	all      analysis.Totals
+	spared   uint64
 	latency  *analysis.Latencies
 }
 
 // take adds what came since the last call. The first one after a start or a restart only begins.
 func (o *observed) take(w *watched) {
 	split, all := w.now()
+	spared := uint64(0)
+	if w.arm.Spared != nil {
+		spared = w.arm.Spared.Spared()
+	}
 	if o.recorder == w.arm.Split {
+		o.Spared += spared - min(spared, o.spared)
 		o.Split = o.Split.Add(split.Sub(o.split).Counts())
 		o.All = o.All.Add(all.Sub(o.all).Counts())
 	} else {
 		o.latency = nil
 	}
-	o.recorder, o.split, o.all = w.arm.Split, split, all
+	o.recorder, o.split, o.all, o.spared = w.arm.Split, split, all, spared
 }
 
 // takeLatencies does the same for latencies: a sum of 840 counters a shard.

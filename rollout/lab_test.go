@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,11 +51,15 @@ type labVersion struct {
 	trip         analysis.Trip
 	load         analysis.Utilization
 	failed       analysis.Exemplars
+	spared       atomic.Uint64
 	state, back  config.State
 	probing      bool
 	good         int
 	endpoints    []analysis.EndpointCounts // cumulative
 }
+
+// Spared are failures that a test says no user saw.
+func (v *labVersion) Spared() uint64 { return v.spared.Load() }
 
 func newLab() *lab {
 	return &lab{services: map[string]*labService{}, cuts: make(chan analysis.Cut, 64)}
@@ -108,7 +113,7 @@ func (l *lab) Arms(service string) []analysis.Arm {
 		v := s.versions[name]
 		arms = append(arms, analysis.Arm{Service: service, Version: name, Stable: name == s.weights.Stable,
 			WeightBP: s.weights.BP[name], Cut: v.state == config.Tripped || v.state == config.Quarantined,
-			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip, Load: &v.load, Exemplars: &v.failed})
+			Split: &v.split, Ruled: &v.ruled, Trip: &v.trip, Load: &v.load, Exemplars: &v.failed, Spared: v})
 	}
 	return arms
 }

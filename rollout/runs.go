@@ -142,15 +142,19 @@ func (cs *course) keepHooks(results []HookResult) {
 	}
 }
 
-// exposure is how many failures the canary gave beyond what stable's rate gives for as many requests.
+// exposure is how many failures users saw of the canary beyond what stable's rate gives for as many
+// requests. What a retry or stable answered instead, nobody saw.
 func (cs *course) exposure() (more float64, canary, stable analysis.Counts) {
-	own, from := cs.Seen[cs.Run.Plan.Canary], cs.Seen[cs.Run.Plan.From]
-	if own == nil {
-		return 0, analysis.Counts{}, analysis.Counts{}
-	}
-	canary = own.All
-	if from != nil {
-		stable = from.All
-	}
+	canary, stable = cs.Seen[cs.Run.Plan.Canary].shown(), cs.Seen[cs.Run.Plan.From].shown()
 	return float64(canary.Failed) - stable.Rate()*float64(canary.Requests), canary, stable
+}
+
+// shown are the requests of o, and the failures that users saw.
+func (o *observed) shown() analysis.Counts {
+	if o == nil {
+		return analysis.Counts{}
+	}
+	c := o.All
+	c.Failed -= min(c.Failed, o.Spared)
+	return c
 }

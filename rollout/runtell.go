@@ -79,7 +79,14 @@ func deciding(in runInput, a runAction) string {
 func (c *Controller) evidence(s *service) map[string]any {
 	cs := s.course
 	e := map[string]any{}
-	_, canary, stable := cs.exposure()
+	var canary, stable analysis.Counts
+	if o := cs.Seen[cs.Run.Plan.Canary]; o != nil {
+		canary = o.All
+		e["failed_unseen"] = min(o.Spared, o.All.Failed) // a retry or stable answered instead
+	}
+	if o := cs.Seen[cs.Run.Plan.From]; o != nil {
+		stable = o.All
+	}
 	e["requests"], e["failed"], e["rate"] = canary.Requests, canary.Failed, canary.Rate()
 	e["stable_requests"], e["stable_failed"], e["stable_rate"] = stable.Requests, stable.Failed, stable.Rate()
 	w := s.version(cs.Run.Plan.Canary)

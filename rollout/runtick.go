@@ -141,7 +141,6 @@ func (s *service) restageCanary() {
 
 // limitExposure condemns a canary that has cost more failures than it may: answers
 // that failed beyond what stable's rate would have given for as many requests.
-// Counted are first attempts, so also those that stable answered instead.
 func (c *Controller) limitExposure(s *service, now time.Time) {
 	limit := s.cfg.Guard.MaxExposedFailures
 	if limit <= 0 || !s.rolls() {

@@ -90,6 +90,7 @@ func (l *Live) Arms(service string) []analysis.Arm {
 			Trip:      &v.Trip,
 			Load:      &v.Load,
 			Exemplars: &v.Exemplars,
+			Spared:    v,
 		}
 	}
 	return arms

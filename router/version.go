@@ -52,6 +52,16 @@ func newVersion(service, name string) *Version {
 	return v
 }
 
+// Spared counts failed first attempts that no user saw: another endpoint of the version, or
+// stable, answered instead. Where `retries.on` names statuses below 500, retries of these count too.
+func (v *Version) Spared() uint64 {
+	n := v.Shielded.Load()
+	for _, good := range []analysis.Outcome{analysis.Success, analysis.Redirect, analysis.ClientError} {
+		n += v.Retries[good].Load()
+	}
+	return n
+}
+
 // State is the version's state now.
 func (v *Version) State() config.State { return v.standing.Load().stateOrActive() }
 
