@@ -71,7 +71,7 @@ func TestArms(t *testing.T) {
 	}
 	for i, v := range s.Versions {
 		want[i].Split, want[i].Ruled, want[i].Trip, want[i].Load = &v.Split, &v.Ruled, &v.Trip, &v.Load
-		want[i].Exemplars = &v.Exemplars
+		want[i].Exemplars, want[i].Spared = &v.Exemplars, v
 	}
 	if !slices.Equal(arms, want) {
 		t.Errorf("got %+v, want %+v", arms, want)
