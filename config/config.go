@@ -33,7 +33,7 @@ type Config struct {
 type Listener struct {
 	Address       string         // host:port, or unix:/path
 	TLS           *TLS           // nil: plain text
-	ProxyProtocol *ProxyProtocol // nil: off. Parsed and checked; comes alive later, see Inactive
+	ProxyProtocol *ProxyProtocol // nil: off
 	Preview       string         // a service: what comes in here goes to its candidate, whatever its Host; "": an ordinary listener
 }
 
@@ -47,7 +47,8 @@ type TLS struct {
 // Certificate is a pair of PEM files, read again when they change.
 type Certificate struct{ Cert, Key string }
 
-// ProxyProtocol says who may send PROXY protocol headers.
+// ProxyProtocol says whose connections a listener takes, all of which must begin with a
+// PROXY protocol header.
 type ProxyProtocol struct{ Trusted []netip.Prefix }
 
 // Admin is the admin API's listener.

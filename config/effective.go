@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Effective is the configuration in force under the keys of the file, with
 // every default filled in and secrets masked, ready for encoding/json. Reading it again
@@ -42,16 +39,5 @@ func masked(v any, secrets []string) any {
 }
 
 // Inactive lists what was parsed and checked, and yet does nothing in this
-// release, as "PATH: what that means", for validate and the log to say so.
-func (c *Config) Inactive() []string {
-	var all []string
-	add := func(path, format string, args ...any) {
-		all = append(all, path+": "+fmt.Sprintf(format, args...))
-	}
-	for i, l := range c.Listeners {
-		if l.ProxyProtocol != nil {
-			add(element("listeners", i)+".proxy_protocol", "PROXY protocol headers are not read in this release; connections that send them fail")
-		}
-	}
-	return all
-}
+// release, as "PATH: what that means", for validate and the log to say so: at present nothing.
+func (c *Config) Inactive() []string { return nil }

@@ -39,13 +39,13 @@ func listenerKind() kind[Listener] {
 		needs("address", "host:port or unix:/path; an empty host listens on all addresses.", address(), func(l *Listener) *string { return &l.Address }),
 		has("tls", "Serve TLS. Left out: plain text.", optional(tlsKind()), func(l *Listener) **TLS { return &l.TLS }),
 		has("preview", "A service: what comes in here goes to its rollout's canary, whatever the Host; users do not come in here.", name(), func(l *Listener) *string { return &l.Preview }),
-		has("proxy_protocol", "Who may send PROXY protocol headers.", optional(proxyProtocolKind()), func(l *Listener) **ProxyProtocol { return &l.ProxyProtocol }),
+		has("proxy_protocol", "Take only connections that begin with a PROXY protocol header, version 1 or 2, and whose sender is trusted.", optional(proxyProtocolKind()), func(l *Listener) **ProxyProtocol { return &l.ProxyProtocol }),
 	)
 }
 
 func proxyProtocolKind() kind[ProxyProtocol] {
 	return mapping(ProxyProtocol{},
-		needs("trusted", "Networks of the load balancers.", list(network(), 1), func(p *ProxyProtocol) *[]netip.Prefix { return &p.Trusted }),
+		needs("trusted", "Networks of the load balancers; others are closed. Whoever comes by a Unix socket is trusted.", list(network(), 1), func(p *ProxyProtocol) *[]netip.Prefix { return &p.Trusted }),
 	)
 }
 

@@ -128,6 +128,9 @@ func (c *clientConn) sever() {
 func (c *clientConn) open() bool {
 	c.st, c.ctx = c.server.settings.Load(), c.server.context()
 	c.notePeer()
+	if trusted := c.socket.senders.Load(); trusted != nil && !c.expectPreamble(*trusted) {
+		return false
+	}
 	if cfg := c.socket.tls.Load(); cfg != nil {
 		tc := tls.Server(c.accepted, cfg)
 		ctx, cancel := context.WithTimeout(c.ctx, c.st.HeadTimeout)

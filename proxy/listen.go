@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -21,6 +22,11 @@ type Listener struct {
 	Address string
 	TLS     *tls.Config // nil: plain text; built by Certificates
 	Preview string      // a service: all requests go to its candidate; "": an ordinary listener
+
+	// Senders are the networks of the balancers that connect here. Each connection must
+	// come from one of them, or by a Unix socket, and begin with a PROXY protocol header, version 1
+	// or 2, which names the client; any other is closed. Empty: none is expected.
+	Senders []netip.Prefix
 }
 
 // socket is an open listener. It is what fasthttp accepts from.
@@ -29,7 +35,8 @@ type socket struct {
 	server  *Server
 	address string // as configured
 	tls     atomic.Pointer[tls.Config]
-	preview atomic.Pointer[string] // nil: ordinary
+	preview atomic.Pointer[string]         // nil: ordinary
+	senders atomic.Pointer[[]netip.Prefix] // nil: no PROXY protocol
 	conns   atomic.Int64
 	closed  chan struct{}
 	once    sync.Once
@@ -57,6 +64,10 @@ func (s *Server) Listen(listeners []Listener) error {
 		next[i].preview.Store(nil)
 		if l.Preview != "" {
 			next[i].preview.Store(&l.Preview)
+		}
+		next[i].senders.Store(nil)
+		if len(l.Senders) > 0 {
+			next[i].senders.Store(&l.Senders)
 		}
 		delete(old, l.Address)
 	}

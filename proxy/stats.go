@@ -29,7 +29,7 @@ var refusals = []*refusal{
 	refuseLine, refuseMethod, refuseConnect, refuseTarget, refuseLongTarget, refuseVersion, refuseBareLF,
 	refuseFold, refuseName, refuseValue, refuseCount, refuseSize, refuseLength, refuseEncoding, refuseBoth,
 	refuseHost, refuseAuthority, refuseExpect, refuseRawPath, refuseChunk, refuseTooLarge, refuseSlowHead,
-	refuseSlowBody, refuseConnections, refuseHandshake,
+	refuseSlowBody, refuseConnections, refuseHandshake, refusePreamble, refuseSender,
 }
 
 // Refusals of connections; never written.

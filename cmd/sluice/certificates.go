@@ -31,6 +31,9 @@ func (s *certificateSet) build(cfg *config.Config) (map[string]listenerCertifica
 	var listeners []proxy.Listener
 	for i, l := range cfg.Listeners {
 		out := proxy.Listener{Address: l.Address, Preview: l.Preview}
+		if l.ProxyProtocol != nil {
+			out.Senders = l.ProxyProtocol.Trusted
+		}
 		if l.TLS != nil {
 			held, ok := s.byAddr[l.Address]
 			if !ok || !sameTLS(held.settings, *l.TLS) {
