@@ -110,6 +110,9 @@ func TestRolloutVerbsAndExitCodes(t *testing.T) {
 	if _, err := call(t, "rollout", "resume", "shop", admin); !errors.As(err, &refused) || refused.Status != 409 {
 		t.Errorf("resume of what is not paused: %v, want 409", err)
 	}
+	if _, err := call(t, "rollout", "promote", "shop", "--gate", "promotion", admin); !errors.As(err, &refused) || refused.Status != 409 {
+		t.Errorf("promote meant for another gate: %v, want 409", err)
+	}
 	for _, verb := range []string{"promote", "pause", "resume", "abort"} {
 		if out, err := call(t, "rollout", verb, "shop", "--reason", "test", admin); err != nil {
 			t.Errorf("%s: %v, %q", verb, err, out)

@@ -121,6 +121,8 @@ type order struct {
 	Version string `json:"version,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Full    bool   `json:"full,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Gate    string `json:"gate,omitempty"`
 
 	dryRun  bool
 	ifMatch string
