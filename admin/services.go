@@ -24,7 +24,8 @@ type serviceView struct {
 	ETag     string        `json:"etag"`              // names weights and states alone, not the counters: good for If-Match, never for 304
 	DryRun   bool          `json:"dry_run,omitempty"` // weights and shares are what they would be
 	Declared declaredView  `json:"declared"`
-	Rollout  *briefView    `json:"rollout,omitempty"` // of a service that has one, or could
+	Rollout  *briefView    `json:"rollout,omitempty"`  // of a service that has one, or could
+	Compares bool          `json:"compares,omitempty"` // answers of mirrored copies with stable's: GET comparison has them
 	Versions []versionView `json:"versions"`
 }
 
@@ -151,6 +152,7 @@ func (s *Server) liveView(svc *router.Service) serviceView {
 	w, _ := s.o.Live.Weights(svc.Name)
 	view := s.viewOf(svc, w, svc.Shares())
 	view.ETag, view.Rollout = tag, s.briefOf(svc.Name)
+	view.Compares = svc.Policy.Mirror != nil && svc.Policy.Mirror.Compare
 	return view
 }
 
