@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -62,6 +63,7 @@ type process struct {
 	cmd    *exec.Cmd
 	config string // file
 	flags  []string
+	inside []string // command that starts sluice in surroundings of its own; nil: none
 	dir    string
 	listen string
 	admin  string
@@ -128,7 +130,8 @@ func (p *process) write(services string) {
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(sluiceBinary(p.t), append([]string{"run", "--config", p.config}, p.flags...)...)
+	call := append(slices.Clone(p.inside), sluiceBinary(p.t), "run", "--config", p.config)
+	p.cmd = exec.Command(call[0], append(call[1:], p.flags...)...)
 	p.cmd.Dir = p.dir
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
