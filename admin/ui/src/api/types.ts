@@ -40,6 +40,7 @@ export interface Service {
   name: string; stable: string; set_by?: string; set_at?: string; reason?: string; etag: string; dry_run?: boolean
   declared: { stable: string; weights: Record<string, number> }
   rollout?: Brief
+  compares?: boolean
   versions: Version[]
 }
 

@@ -57,23 +57,26 @@ function Sections({ found }: { found: Row[] }) {
   const rest = found.filter((r) => r.attention.rank === 0 && !r.moving)
   return (
     <>
-      <Section title="Needs attention" rows={attention} />
-      <Section title="Rolling out" rows={moves} />
-      <Section title={attention.length + moves.length > 0 ? 'Steady' : 'Services'} rows={rest} />
+      <Section title="Needs attention" rows={attention} first />
+      <Section title="Rolling out" rows={moves} first={attention.length === 0} />
+      <Section title={attention.length + moves.length > 0 ? 'Steady' : 'Services'} rows={rest} first={attention.length + moves.length === 0} />
     </>
   )
 }
 
-function Section({ title, rows }: { title: string; rows: Row[] }) {
+const columns: [string, string][] = [['Version', ''], ['State', ''], ['Share', 'num'], ['Share as a bar', 'barcell'], ['Trend of 5 min', 'sparkcell'], ['Req/s', 'num'], ['Errors', 'num'], ['p50', 'num'], ['p99', 'num']]
+
+/** Section is a part of the fleet. The first has the names of the columns for all. */
+function Section({ title, rows, first }: { title: string; rows: Row[]; first: boolean }) {
   const lines = useStore(sparks)
   if (rows.length === 0) return null
   return (
     <section class="fleetpart">
       <h2>{title} <span class="n">{rows.length}</span></h2>
       <div role="table" aria-label={title} class="fleet">
-        <div role="rowgroup" class="head">
+        <div role="rowgroup" class={first ? 'head' : 'head hidden'}>
           <div role="row" class="line">
-            {['Version', 'State', 'Share', '', 'Req/s', 'Errors', 'p50', 'p99'].map((h, i) => <span key={i} role="columnheader" class={h === '' ? 'barcell' : ''}>{h === '' ? <span class="hidden">Share as a bar</span> : h}</span>)}
+            {columns.map(([name, kind]) => <span key={name} role="columnheader" class={kind}>{kind === 'barcell' ? <span class="hidden">{name}</span> : name}</span>)}
           </div>
         </div>
         {rows.map((r) => <ServiceRow key={r.service.name} service={r.service} attention={r.attention} spark={lines.get(r.service.name)} />)}

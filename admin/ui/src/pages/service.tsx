@@ -106,9 +106,9 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
   const { name } = service
   const order = service.versions.map((v) => v.name)
   const { value: series } = useResource<Series>(ofService(name, `/series?window=${span}`), beats[span], name)
-  const { value: latency } = useResource<Distribution[] | { versions: Distribution[] }>(ofService(name, '/latency'), 2000, name)
+  const { value: latency } = useResource<{ versions: Distribution[] }>(ofService(name, '/latency'), 2000, name)
   const { value: decided } = useResource<{ decisions: Decision[] }>(ofService(name, '/decisions'), 30_000, name)
-  const { value: compared } = useResource<Comparison>(ofService(name, '/comparison'), 10_000)
+  const { value: compared } = useResource<Comparison>(service.compares ? ofService(name, '/comparison') : null, 10_000)
   const { value: past } = useResource<{ rollouts: PastRollout[] }>(service.rollout ? ofService(name, '/rollout/history?limit=10') : null, 60_000, name)
   const { value: faults } = useResource<Faults>(ofService(name, '/faults'), 10_000, name)
   const everything = useStore(happenings)
@@ -117,7 +117,6 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
   const [decision, setDecision] = useState('')
   const [event, setEvent] = useState('')
   const decisions = decided?.decisions ?? []
-  const distributions = Array.isArray(latency) ? latency : latency?.versions ?? []
   const chosen = (id: string): void => {
     setEvent(id)
     const e = events.find((x) => String(x.id) === id)
@@ -138,7 +137,7 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
       </section>
       <div class="two">
         <section class="card"><h2>Evidence</h2><Evidence service={service} /></section>
-        <section class="card"><h2>Latency <span class="muted">of good answers, last minute</span></h2><Latency all={distributions} order={order} /></section>
+        <section class="card"><h2>Latency <span class="muted">of good answers, last minute</span></h2><Latency all={latency?.versions ?? []} order={order} /></section>
       </div>
       <div class="two">
         <section class="card"><h2>Decisions</h2><Decisions decisions={decisions} open={decision} onOpen={setDecision} /></section>

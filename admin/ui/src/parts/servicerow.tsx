@@ -22,20 +22,18 @@ export class ServiceRow extends Component<Props> {
   override render() {
     const { service, attention, spark } = this.props
     this.drawn = reads(this.props)
-    const order = service.versions.map((v) => v.name)
     return (
       <div role="rowgroup" class={`svc${attention.rank > 0 ? ` needs ${attention.tone}` : ''}`} data-service={service.name}>
         <div role="row" class="title">
-          <div role="cell" aria-colspan={8}>
+          <div role="cell" aria-colspan={9}>
             <a class="name" href={toService(service.name)}>{service.name}</a>
             {attention.rank > 0 && <Mark sign={attention} strong />}
-            <Course service={service} />
+            <Course service={service} attention={attention} />
             <span class="grow" />
             <AbortButton service={service} small />
-            <Spark versions={spark?.versions} order={order} />
           </div>
         </div>
-        {service.versions.map((v, i) => <VersionLine key={v.name} version={v} index={i} stable={v.name === service.stable} />)}
+        {service.versions.map((v, i) => <VersionLine key={v.name} version={v} index={i} stable={v.name === service.stable} line={spark?.versions.find((l) => l.version === v.name)} />)}
       </div>
     )
   }
@@ -50,7 +48,9 @@ function reads({ service, attention }: Props): string {
   ].join('|')
 }
 
-function VersionLine({ version: v, index, stable }: { version: Version; index: number; stable: boolean }) {
+type SparkLine = FleetSeries['services'][number]['versions'][number]
+
+function VersionLine({ version: v, index, stable, line }: { version: Version; index: number; stable: boolean; line: SparkLine | undefined }) {
   const idle = v.share === 0 && v.rps === 0
   return (
     <div role="row" class={`line${idle ? ' idle' : ''}`} data-version={v.name} data-share={v.share} data-state={v.state}>
@@ -58,6 +58,7 @@ function VersionLine({ version: v, index, stable }: { version: Version; index: n
       <span role="cell" class="state"><Mark sign={signOfState(v.state)} /></span>
       <span role="cell" class="num share">{percent(v.share)}</span>
       <span role="cell" class="barcell"><ShareBar version={v} index={index} /></span>
+      <span role="cell" class="sparkcell"><Spark line={line} index={index} /></span>
       <span role="cell" class="num" data-label="req/s">{rate(v.rps)}</span>
       <span role="cell" class={`num${v.error_rate >= 0.01 ? ' hot' : ''}`} data-label="errors">{v.rps > 0 || v.error_rate > 0 ? ratio(v.error_rate) : '–'}</span>
       <span role="cell" class="num" data-label="p50">{ms(v.p50_ms)}</span>
@@ -67,12 +68,13 @@ function VersionLine({ version: v, index, stable }: { version: Version; index: n
 }
 
 /** Course is what a service's rollout is at, in a few words. */
-function Course({ service }: { service: Service }) {
+function Course({ service, attention }: { service: Service; attention: Attention }) {
   const r = service.rollout
   if (!r || r.phase === 'none') return null
   const sign = signOfPhase(r.phase)
   if (!live(r.phase)) return <Mark sign={{ ...sign, word: `${r.canary} ${sign.word}` }} />
-  const stage = r.stage >= 0 ? ` · ${r.stage_name || `stage ${r.stage + 1}`} (${r.stage + 1} of ${r.stages})` : ''
-  const waits = r.waiting_for ? ` · waits for ${waitingFor(r.waiting_for)}` : ''
-  return <Mark sign={{ ...sign, word: `${r.strategy.replaceAll('_', ' ')} of ${r.canary}${stage}${waits}` }} />
+  const stage = r.stage >= 0 ? ` · ${r.stage_name || `stage ${r.stage + 1}`}, ${r.stage + 1} of ${r.stages}` : ''
+  const words = `${r.strategy.replaceAll('_', ' ')} of ${r.canary}${stage}`
+  if (attention.rank > 0) return <span class="muted small">{words}</span>
+  return <Mark sign={{ ...sign, word: words + (r.waiting_for ? ` · waits for ${waitingFor(r.waiting_for)}` : '') }} />
 }

@@ -37,8 +37,9 @@ export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props
   const preview = usePreview(verb + base.etag, (signal) => steer(base.name, verb, { dryRun: true, etag: base.etag, signal }))
   const faster = stale || preview.problem?.stale === true
   const w = verbs[verb]
+  const meant = verb === 'start' ? {} : { id: r?.id, gate: verb === 'promote' ? r?.gate : undefined }
   const act = async (reason: string): Promise<void> => {
-    const after = await steer(base.name, verb, { etag: base.etag, reason })
+    const after = await steer(base.name, verb, { ...meant, etag: base.etag, reason })
     toast(`${base.name}: ${labelOf(verb, r).toLowerCase()} done; rollout is ${signOfPhase(after.phase).word}`)
     refresh(base.name)
   }

@@ -27,12 +27,12 @@ function Line({ service, version: v, index, act }: Props & { version: Version; i
       <td><Mark sign={signOfState(v.state)} /></td>
       <td class="num share">{percent(v.share)}</td>
       <td class="wide"><ShareBar version={v} index={index} /></td>
-      <td class="num">{percent(v.weight)}</td>
-      <td class="num">{rate(v.rps)}</td>
-      <td class={`num${v.error_rate >= 0.01 ? ' hot' : ''}`} title={`${count(v.errors)} of ${count(v.requests)} since the start`}>{v.rps > 0 || v.error_rate > 0 ? ratio(v.error_rate) : '–'}</td>
-      <td class="num">{ms(v.p50_ms)}</td>
-      <td class="num">{ms(v.p99_ms)}</td>
-      <td class="num">{count(v.in_flight)}</td>
+      <td class="num" data-label="weight">{percent(v.weight)}</td>
+      <td class="num" data-label="req/s">{rate(v.rps)}</td>
+      <td data-label="errors" class={`num${v.error_rate >= 0.01 ? ' hot' : ''}`} title={`${count(v.errors)} of ${count(v.requests)} since the start`}>{v.rps > 0 || v.error_rate > 0 ? ratio(v.error_rate) : '–'}</td>
+      <td class="num" data-label="p50">{ms(v.p50_ms)}</td>
+      <td class="num" data-label="p99">{ms(v.p99_ms)}</td>
+      <td class="num" data-label="in flight">{count(v.in_flight)}</td>
       <td><Endpoints version={v} /></td>
       {act && <td class="do"><button type="button" class="small" onClick={() => act(v)}>{v.state === 'quarantined' || v.state === 'tripped' ? 'Release' : 'State'}<span class="hidden"> of {v.name}</span></button></td>}
     </tr>

@@ -21,10 +21,10 @@ export function setState(service: string, version: string, state: State, c: Chan
   return call(ofService(service, `/versions/${encodeURIComponent(version)}/state${query(c.dryRun)}`), { method: 'PUT', body: { state, reason: c.reason || undefined }, etag: c.etag, signal: c.signal })
 }
 
-/** steer gives the rollout an order. */
-export function steer(service: string, verb: Verb, c: Change & { version?: string } = {}): Promise<Rollout> {
+/** steer gives the rollout an order; id and gate say which one, and where, is meant: a late approval must not pass the next gate. */
+export function steer(service: string, verb: Verb, c: Change & { id?: string; gate?: string } = {}): Promise<Rollout> {
   const full = verb === 'promote_full'
-  const body = { action: full ? 'promote' : verb, full: full || undefined, version: c.version || undefined, reason: c.reason || undefined }
+  const body = { action: full ? 'promote' : verb, full: full || undefined, id: c.id || undefined, gate: c.gate || undefined, reason: c.reason || undefined }
   return call(ofService(service, `/rollout${query(c.dryRun)}`), { method: 'POST', body, etag: c.etag, signal: c.signal })
 }
 
