@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,38 @@ func TestBreachInTheStandbySwitchesBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestJudgeKeepsItsQuestionThroughAPromotion: with the trip off the verdict alone looks after the new
+// stable, by what it knows of the old one.
+func TestJudgeKeepsItsQuestionThroughAPromotion(t *testing.T) {
+	s := canaryShop(500, 2500, 10000)
+	s.Guard.Trip.Off = true
+	running(t, Options{}, one(s), func(b *bench) {
+		judge := func() *analysis.Judge {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.services["shop"].version("v2").judge
+		}
+		b.serve(2*time.Minute, 400, nil)
+		b.start()
+		b.serve(5*time.Second, 400, nil)
+		before := judge()
+		b.until(PhasePromoted, 400, nil)
+		if judge() != before {
+			t.Error("the judge began anew with the promotion")
+		}
+		b.serve(90*time.Second, 400, map[string]float64{"v2": 0.05})
+		b.wantStable("v1")
+		b.wantState("v2", config.Quarantined)
+		var kinds []string
+		for _, d := range b.Decisions("shop") {
+			kinds = append(kinds, d.Kind+" "+d.Action+" "+d.Metric)
+		}
+		if !slices.Contains(kinds, "verdict switch_back error_rate") {
+			t.Errorf("decisions are %q", kinds)
+		}
+	})
 }
 
 func TestHealthyStableStaysThroughItsStandby(t *testing.T) {

@@ -63,7 +63,15 @@ func (s *service) canary() string {
 
 // standsBy is the stable from before a promotion, within its standby; "": none.
 func (s *service) standsBy() string {
-	if s.course == nil || !s.course.Run.inStandby() || s.live.Stable != s.course.Run.Plan.Canary {
+	if s.course == nil || !s.course.Run.inStandby() {
+		return ""
+	}
+	return s.former()
+}
+
+// former is the stable from before the promotion that the present rollout brought about; "": none.
+func (s *service) former() string {
+	if !s.follows() || s.live.Stable != s.course.Run.Plan.Canary {
 		return ""
 	}
 	if _, known := s.live.BP[s.course.Run.Plan.From]; !known {
@@ -72,13 +80,13 @@ func (s *service) standsBy() string {
 	return s.course.Run.Plan.From
 }
 
-// partner is whom a version is compared with: stable, and stable itself with the
-// version that stands by for it; "": nobody.
+// partner is whom a version is compared with: stable; and stable itself, until its standby is over, with the
+// one before, so that its judge keeps its question and what it knows through the promotion. "": nobody.
 func (s *service) partner(version string) string {
 	if version != s.live.Stable {
 		return s.live.Stable
 	}
-	return s.standsBy()
+	return s.former()
 }
 
 // count adds what each version did since the last look.
