@@ -49,7 +49,9 @@ func TestRoles(t *testing.T) {
 		{"GET", "/debug/pprof/symbol", "", 401, 403, 403, 200},
 		{"GET", "/debug/pprof/goroutine", "", 401, 403, 403, 200},
 		{"DELETE", "/api/v1/services/shop", "", 405, 405, 405, 405},
-		{"GET", "/", "", 404, 404, 404, 404},
+		{"GET", "/", "", 200, 200, 200, 200}, // the page holds no facts
+		{"GET", "/nothing", "", 404, 404, 404, 404},
+		{"POST", "/", "", 405, 405, 405, 405},
 	}
 	for _, tt := range tests {
 		for i, want := range []int{tt.nobody, tt.viewer, tt.op, tt.ad} {

@@ -15,8 +15,9 @@ import (
 
 // identity is who calls. The zero value is nobody and may do nothing.
 type identity struct {
-	name string // a token's name, "cert:<CN>" or "local"
-	role config.Role
+	name  string // a token's name, "session:<token's name>", "cert:<CN>" or "local"
+	role  config.Role
+	token bool // by a token, or by a session that was begun with one
 }
 
 // rank orders the roles; what is no role may do nothing.
@@ -34,7 +35,33 @@ func rank(r config.Role) int {
 
 // authorise finds out who calls and whether they have the role.
 func (s *Server) authorise(c *call, admin config.Admin, need config.Role) error {
-	remote, limited := throttleKey(c.r)
+	who, err := s.caller(c.r, admin)
+	c.who = who
+	if err != nil {
+		return err
+	}
+	if rank(who.role) < rank(need) {
+		return kindForbidden.problem("%s has role %s, want %s", who.name, who.role, need)
+	}
+	return nil
+}
+
+// caller says who calls: by a session's cookie, which nobody can guess, or by what authenticate takes.
+func (s *Server) caller(r *http.Request, admin config.Admin) (who identity, err error) {
+	if who, ok := s.sessionOf(r, admin, true); ok {
+		return who, ownPage(r)
+	}
+	err = s.guess(r, r.Header.Get("Authorization") != "", func() (err error) {
+		who, err = authenticate(r, admin)
+		return err
+	})
+	return who, err
+}
+
+// guess lets check look at what the caller presents, unless too many tokens from its address
+// were refused. secret says that it is a token, which counts if it is refused.
+func (s *Server) guess(r *http.Request, secret bool, check func() error) error {
+	remote, limited := throttleKey(r)
 	if limited {
 		if wait := s.throttle.wait(remote); wait > 0 {
 			seconds := int(math.Ceil(wait.Seconds()))
@@ -42,18 +69,11 @@ func (s *Server) authorise(c *call, admin config.Admin, need config.Role) error 
 				with("Retry-After", strconv.Itoa(seconds))
 		}
 	}
-	who, err := authenticate(c.r, admin)
-	if err != nil {
-		if limited && c.r.Header.Get("Authorization") != "" {
-			s.throttle.failed(remote)
-		}
-		return err
+	err := check()
+	if err != nil && limited && secret {
+		s.throttle.failed(remote)
 	}
-	c.who = who
-	if rank(who.role) < rank(need) {
-		return kindForbidden.problem("%s has role %s, want %s", who.name, who.role, need)
-	}
-	return nil
+	return err
 }
 
 // authenticate says who calls. Without tokens and client_ca whoever reaches the
@@ -72,11 +92,15 @@ func authenticate(r *http.Request, admin config.Admin) (identity, error) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return identity{}, challenge("the Authorization scheme is not Bearer")
 		}
-		return tokenOf(strings.TrimSpace(secret), admin.Tokens)
+		t, err := tokenOf(strings.TrimSpace(secret), admin.Tokens)
+		return identity{name: t.Name, role: t.Role, token: true}, err
 	}
 	if mutual && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		name := r.TLS.VerifiedChains[0][0].Subject.CommonName
 		return identity{name: "cert:" + printable(name), role: config.RoleOperator}, nil
+	}
+	if _, err := r.Cookie(sessionCookie); err == nil && len(admin.Tokens) > 0 {
+		return identity{}, challenge("the session is over, sign in again")
 	}
 	return identity{}, challenge("send Authorization: Bearer with a token")
 }
@@ -88,7 +112,7 @@ func challenge(detail string) *problem {
 // tokenOf compares secret with every token in constant time: neither how much
 // of a secret is right nor which token it resembles shows in the time taken.
 // Hashing first makes the lengths equal.
-func tokenOf(secret string, tokens []config.Token) (identity, error) {
+func tokenOf(secret string, tokens []config.Token) (config.Token, error) {
 	got := sha256.Sum256([]byte(secret))
 	found := -1
 	for i, t := range tokens {
@@ -100,10 +124,10 @@ func tokenOf(secret string, tokens []config.Token) (identity, error) {
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(got[:], want[:])&usable, i, found)
 	}
 	if found < 0 {
-		return identity{}, challenge("the token is not known").
+		return config.Token{}, challenge("the token is not known").
 			with("WWW-Authenticate", `Bearer realm="sluice", error="invalid_token"`)
 	}
-	return identity{name: tokens[found].Name, role: tokens[found].Role}, nil
+	return tokens[found], nil
 }
 
 // isLocal reports whether the connection was made to a loopback or Unix

@@ -96,7 +96,7 @@ var described = map[string]any{
 	"Scaling": scalingView{}, "Assignment": assignmentView{}, "Faults": faultsView{}, "RunningFault": runningFault{},
 	"Comparison": comparison.Report{}, "ComparedField": comparison.Field{}, "ComparedExample": comparison.Example{},
 	"Series": series.View{}, "SeriesLine": series.Line{}, "FleetSeries": series.Fleet{}, "BriefSeries": series.Brief{}, "BriefLine": series.BriefLine{},
-	"Latency": latencyView{}, "Distribution": series.Distribution{}, "LatencyBucket": series.Bucket{},
+	"Session": sessionView{}, "Latency": latencyView{}, "Distribution": series.Distribution{}, "LatencyBucket": series.Bucket{},
 	"Decision": rollout.Decision{}, "Event": rollout.Event{}, "Problem": problem{}, "Fault": fault{},
 }
 

@@ -44,6 +44,9 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/api/v1/events", role: view, serve: s.getEvents},
 		{method: "GET", path: "/api/v1/config", role: view, serve: s.getConfig},
 		{method: "POST", path: "/api/v1/config/validate", role: view, serve: s.validateConfig},
+		{method: "GET", path: "/session", serve: s.getSession},
+		{method: "POST", path: "/session", change: true, serve: s.postSession},
+		{method: "DELETE", path: "/session", change: true, serve: s.deleteSession},
 		{method: "GET", path: linksPath + "{token}", serve: s.getLink},
 		{method: "POST", path: linksPath + "{token}", change: true, serve: s.postLink},
 		{method: "GET", path: "/openapi.json", role: view, serve: s.getOpenAPI},
@@ -62,7 +65,7 @@ func publicMetrics(a config.Admin) bool { return a.PublicMetrics }
 func (s *Server) mux() http.Handler {
 	mux := http.NewServeMux()
 	allow := map[string][]string{}
-	for _, rt := range s.routes() {
+	for _, rt := range slices.Concat(s.routes(), s.pageRoutes()) {
 		mux.Handle(rt.method+" "+rt.path, s.guard(rt))
 		allow[rt.path] = append(allow[rt.path], rt.method)
 		if rt.method == http.MethodGet {

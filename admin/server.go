@@ -53,14 +53,16 @@ type Server struct {
 	o        Options
 	handler  http.Handler
 	throttle *throttle
+	sessions *sessions
 	links    *linkStore
 	index    atomic.Pointer[declaredIndex]
 
 	linkThrottle *throttle // of wrong links; apart, so that they hold up no token
 	origin       *http.CrossOriginProtection
 	metrics      http.Handler
-	streams      atomic.Int64   // event streams open now
-	requests     sync.WaitGroup // handlers running now
+	page         map[string]*pageFile // the dashboard's, by name
+	streams      atomic.Int64         // event streams open now
+	requests     sync.WaitGroup       // handlers running now
 }
 
 // New checks o and builds the handler. It opens nothing.
@@ -80,7 +82,7 @@ func New(o Options) (*Server, error) {
 	if o.Series == nil {
 		o.Series = series.New(series.Options{Source: o.Live})
 	}
-	s := &Server{o: o, throttle: newThrottle(), linkThrottle: newThrottle(), origin: http.NewCrossOriginProtection()}
+	s := &Server{o: o, throttle: newThrottle(), sessions: newSessions(), linkThrottle: newThrottle(), origin: http.NewCrossOriginProtection()}
 	links, err := openLinks(o.StateDir)
 	if err != nil {
 		o.Logger.Warn("links not kept", "error", err)
@@ -91,6 +93,9 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("admin: metrics: %w", err)
 	}
 	s.metrics = metrics
+	if s.page, err = builtPage(); err != nil {
+		return nil, fmt.Errorf("admin: dashboard: %w", err)
+	}
 	s.handler = s.mux()
 	return s, nil
 }
