@@ -153,6 +153,26 @@ func TestBlueGreenSwitchesAtOnce(t *testing.T) {
 	})
 }
 
+// TestBlueGreenKnowsWhatStableWasLike: a failure rate that the old one had as well undoes no switch.
+func TestBlueGreenKnowsWhatStableWasLike(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rate float64
+		want string
+	}{{"as before", 0.05, "v2"}, {"four times as bad", 0.2, "v1"}} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := canaryShop()
+			s.Rollout.Strategy, s.Rollout.Duration, s.Rollout.Standby = "blue_green", 2*time.Minute, 10*time.Minute
+			running(t, Options{StateDir: t.TempDir()}, one(s), func(b *bench) {
+				b.start()
+				b.until(PhasePromoted, 400, map[string]float64{"v1": 0.05})
+				b.serve(8*time.Minute, 400, map[string]float64{"v1": 0.05, "v2": tt.rate})
+				b.wantStable(tt.want)
+			})
+		})
+	}
+}
+
 func TestWindowHoldsARollout(t *testing.T) {
 	s := canaryShop(500, 2500)
 	running(t, Options{}, one(s), func(b *bench) {

@@ -202,11 +202,22 @@ func (c *Controller) watchStandby(s *service, now time.Time) {
 	since := all.Sub(w.relapsed)
 	fresh := w.relapsed.Started > 0
 	w.relapsed = all
-	if !fresh || !w.relapse.add(since.Requests(), since.Failed(), min(w.judge.Baseline(), mostBound)) {
+	if !fresh || !w.relapse.add(since.Requests(), since.Failed(), s.tolerated(w)) {
 		return
 	}
 	r := w.relapse
 	w.relapse = relapse{}
 	c.step(s, input{at: now, what: standbyTrip, version: w.arm.Version}, facts{trip: analysis.TripEvidence{
 		Attempts: r.attempts, Failures: r.failed, Score: r.score, Threshold: switchAlarm, P0: r.p0, P1: r.p1}})
+}
+
+// tolerated is the failure rate that undoes no promotion: what the old stable may have had while the
+// rollout ran. Just after a switch the judge's own notion of it still fades.
+func (s *service) tolerated(w *watched) float64 {
+	p0, most := w.judge.Baseline(), mostBound
+	if o := s.course.Seen[s.course.Run.Plan.From]; o != nil && o.Split.Requests > 0 {
+		p0 = max(p0, analysis.UpperRate(o.Split, 0.01))
+		most = max(most, o.Split.Rate())
+	}
+	return min(p0, most)
 }

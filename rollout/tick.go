@@ -115,9 +115,13 @@ func (c *Controller) weigh(s *service, now time.Time) {
 		}
 		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
 			w.endpoints.seen = nil // copies alone are nobody's evidence
-			continue
+			if s.canary() != w.arm.Version || partner == "" {
+				continue
+			}
+			// The judge of a canary that has no traffic yet learns what stable is like: after a switch it is too late.
+		} else {
+			c.byEndpoint(s, w, &b)
 		}
-		c.byEndpoint(s, w, &b)
 		w.verdict = w.judge.Add(b)
 		w.endpoints.add(b.Endpoints, w.verdict.Since)
 		w.weighed, c.weighed = true, true
