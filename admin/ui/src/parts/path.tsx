@@ -53,19 +53,15 @@ function Step({ stage: s, current, gate }: { stage: Stage; current: boolean; gat
     <li class={`step ${s.state}${current ? ' current' : ''}`} aria-current={current ? 'step' : undefined} data-stage={s.name} data-state={s.state}>
       <span class={`node ${gate ? 'warn' : sign.tone}`}><Glyph shape={gate ? 'diamond' : sign.shape} /></span>
       <span class="label">
-        <b>{s.name}</b>
-        <span class="weight">{percent(s.weight)}{s.approval && s.state === 'pending' && !gate && <em class="tag" title="needs approval to enter">approval</em>}</span>
-        <small>{gate ? 'waits for approval' : sign.word}</small>
+        <span><b>{s.name}</b> <span class="weight">{percent(s.weight)}</span>{s.approval && s.state === 'pending' && !gate && <em class="tag" title="needs approval to enter">approval</em>}</span>
+        <small>{gate ? 'waits for approval' : sign.word}{s.state === 'passed' ? ` in ${span(s.spent_s)}, ${count(s.requests)} requests` : s.state === 'pending' && s.duration_s > 0 ? `, ${span(s.duration_s)}` : ''}</small>
       </span>
       {(s.state === 'running' || s.state === 'failed') && (
         <span class="progress">
           <span class="track" role="progressbar" aria-label={`Progress of ${s.name}`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}><span class="fill" style={{ width: `${part * 100}%` }} /></span>
-          <small>{span(s.spent_s)} of {span(s.duration_s)}</small>
-          <small>{count(s.requests)}{s.min_requests > 0 ? ` of ${count(s.min_requests)}` : ''} requests</small>
+          <small>{span(s.spent_s)} of {span(s.duration_s)} · {count(s.requests)}{s.min_requests > 0 ? ` of ${count(s.min_requests)}` : ''} requests</small>
         </span>
       )}
-      {s.state === 'passed' && <span class="progress"><small>{span(s.spent_s)}, {count(s.requests)} requests</small></span>}
-      {s.state === 'pending' && s.duration_s > 0 && <span class="progress"><small>{span(s.duration_s)}</small></span>}
     </li>
   )
 }

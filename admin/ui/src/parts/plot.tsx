@@ -22,6 +22,7 @@ export interface PlotProps {
   data: uPlot.AlignedData
   marks: readonly Marker[]
   show: (value: number) => string
+  tick?: (value: number) => string // on the axis; show if left out
   range: (most: number) => [number, number]
   glyphs?: boolean // shapes above the marks; one plot of a column has them
   onMark?: (m: Marker) => void
@@ -69,6 +70,7 @@ export function Plot(props: PlotProps) {
 }
 
 const HEIGHT = 148
+const STEPS = [60, 300, 600, 900, 1800, 3600, 7200] // seconds between labels of the time
 
 function options(latest: { current: PlotProps }, legend: HTMLElement, width: number): uPlot.Options {
   const props = latest.current
@@ -81,8 +83,8 @@ function options(latest: { current: PlotProps }, legend: HTMLElement, width: num
     cursor: { sync: { key: 'service' }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_u, _min, most) => latest.current.range(most ?? 0) } },
     axes: [
-      { ...axis, size: 24, gap: 4, space: 70 },
-      { ...axis, size: 46, gap: 6, space: 32, values: (_u, ticks) => ticks.map((t) => latest.current.show(t)) },
+      { ...axis, size: 24, gap: 4, space: 64, incrs: STEPS, values: (_u, ticks) => ticks.map((t) => clock(t * 1000).slice(0, 5)) },
+      { ...axis, size: 46, gap: 6, space: 32, values: (_u, ticks) => ticks.map((t) => t === 0 ? '0' : (latest.current.tick ?? latest.current.show)(t)) },
     ],
     series: [{}, ...props.curves.map(series)],
     bands: props.curves.flatMap((c, i) => c.bandTo === undefined ? [] : [{ series: [i + 1, c.bandTo + 1] as [number, number], fill: alpha(colour(`--hue${c.hue % 6}`), 0.13) }]),

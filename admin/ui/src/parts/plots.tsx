@@ -34,7 +34,7 @@ export function Plots({ series, order, marks, onMark }: Props) {
   const common = { marks, onMark }
   return (
     <div class="plots">
-      <Plot {...common} glyphs title="Requests" unit="per second" curves={one()} data={data.rates} show={rate} range={(most) => [0, Math.max(1, most * 1.12)]} />
+      <Plot {...common} glyphs title="Requests" unit="per second" curves={one()} data={data.rates} show={rate} tick={(n) => rate(n).replace(/\.0$/, '')} range={(most) => [0, Math.max(1, most * 1.12)]} />
       <Plot {...common} glyphs title="Errors" unit="share of requests that failed" curves={one()} data={data.errors} show={short} range={(most) => [0, Math.max(1, Math.min(104, most * 1.15))]} />
       <Plot {...common} title="Latency" unit="of good answers: p99, p90, p50" curves={series.versions.flatMap((v, i) => latencies(v.version, hue(v), i * 3))} data={data.latencies} show={ms} range={(most) => [0, Math.max(1, most * 1.12)]} />
       <Plot {...common} title="Weight" unit="wanted, percent" curves={one({ steps: true })} data={data.weights} show={percent} range={() => [0, 104]} />
