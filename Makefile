@@ -6,6 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 E2E         := internal/e2e
+UI          := admin/ui
 
 .DEFAULT_GOAL := help
 
@@ -14,8 +15,19 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/sluice
+build: page ## build bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sluice ./cmd/sluice
+
+# The dashboard is committed as it was built, so that every binary has it. Only whoever changes
+# its sources needs Node; without it the build goes on, and a test says that the page is old.
+.PHONY: page
+page:
+	@if command -v node >/dev/null && [ "$$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] && \
+	  ! (cd $(UI) && node scripts/seal.mjs --check); then $(MAKE) ui; fi
+
+.PHONY: ui
+ui: ## build the dashboard from admin/ui into admin/ui/dist (Node 20 or newer)
+	cd $(UI) && npm ci --no-fund --no-audit && npm run build
 
 .PHONY: demo
 demo: build ## watch a bad version being cut off, on real traffic (under a minute)
