@@ -67,6 +67,7 @@ type Controller struct {
 	lost      bool          // the state could not be read: nothing starts by itself
 	config    string        // version of the configuration in force
 	unheard   atomic.Uint64 // events that hooks did not get
+	hooked    uint64        // ID of the last event that hooks were given; tellHooks' own
 }
 
 // New checks o and reads the state directory. A corrupt state file is kept
@@ -127,8 +128,10 @@ func (c *Controller) load(st *documents) {
 }
 
 // Run judges and reacts until ctx ends, saves what is live, gives the state
-// directory free, and returns nil. It is called once.
+// directory free, and returns nil. Called again, it takes the directory back and goes on
+// from what is live in this process, whatever another has written meanwhile.
 func (c *Controller) Run(ctx context.Context) error {
+	c.takeBack()
 	stop := make(chan struct{})
 	var helpers sync.WaitGroup
 	helpers.Go(func() { c.journal.follow(stop) })

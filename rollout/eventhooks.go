@@ -18,15 +18,14 @@ func (c *Controller) tellHooks(ctx context.Context) {
 	queues := map[string]chan Event{}
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	var last uint64
 	for {
 		changed := c.journal.Changed()
-		events, gap := c.journal.Since(last)
+		events, gap := c.journal.Since(c.hooked)
 		if gap {
 			c.unheard.Add(1)
 		}
 		for _, e := range events {
-			last = e.ID
+			c.hooked = e.ID
 			if !c.hasHook(e.Service, PointEvent) {
 				continue
 			}

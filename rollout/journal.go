@@ -27,6 +27,7 @@ type Event struct {
 // logs nothing.
 type Journal struct {
 	logger *slog.Logger
+	logged uint64 // ID of the last one; follow's
 
 	mu      sync.Mutex
 	ring    []Event // by ID modulo journalSize once full
@@ -154,16 +155,15 @@ func phrase(kind string) string {
 // follow logs events as they come until stop is closed, and then the rest: who
 // adds an event never waits for the log.
 func (j *Journal) follow(stop <-chan struct{}) {
-	var last uint64
 	for ended := false; ; {
 		changed := j.Changed()
-		events, gap := j.Since(last)
+		events, gap := j.Since(j.logged)
 		if gap && j.logger != nil {
 			j.logger.Warn("events lost before they were logged")
 		}
 		for _, e := range events {
 			j.log(e)
-			last = e.ID
+			j.logged = e.ID
 		}
 		if ended {
 			return

@@ -30,7 +30,8 @@ var errLocked = store.ErrHeld
 // safe for concurrent use; the saver serialises them.
 type documents struct {
 	store.Store
-	close     func() error              // nil: the store is not ours to close
+	open      func() (store.Store, func() error) // opens the store anew; nil: it is not ours to open and close
+	close     func() error
 	lease     store.Lease               // nil: none yet, as the store could not be used
 	revisions map[string]store.Revision // as last read or written
 	failures  atomic.Uint64
@@ -40,10 +41,24 @@ type documents struct {
 // another process holds it; any other error leaves documents that try again
 // at each write.
 func openStore(dir string) (*documents, error) {
-	d := store.NewDir(dir)
-	s := openDocuments(d)
-	s.close = d.Close
+	s := openDocuments(nil)
+	s.open = func() (store.Store, func() error) {
+		d := store.NewDir(dir)
+		return d, d.Close
+	}
+	s.Store, s.close = s.open()
 	return s, s.claim()
+}
+
+// reopen takes the store again after free. What stands there by then is overwritten by
+// the next write: revisions mean nothing to a store that was opened anew.
+func (s *documents) reopen() error {
+	if s.open == nil {
+		return s.claim()
+	}
+	s.Store, s.close = s.open()
+	s.revisions = map[string]store.Revision{}
+	return s.claim()
 }
 
 // openDocuments keeps documents in st.
