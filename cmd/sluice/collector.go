@@ -18,6 +18,9 @@ type proxyCollector struct {
 	unrouted    *prometheus.Desc
 	dropped     *prometheus.Desc
 	tunnels     *prometheus.Desc
+	accepts     *prometheus.Desc
+	broken      *prometheus.Desc
+	panics      *prometheus.Desc
 }
 
 // stateFailures exports how often state could not be saved.
@@ -41,12 +44,15 @@ func collectors(p *proxy.Server) []prometheus.Collector {
 		unrouted:    desc("sluice_unrouted_requests_total", "Requests that no route matched."),
 		dropped:     desc("sluice_access_log_dropped_total", "Access-log lines dropped because the writer was behind."),
 		tunnels:     desc("sluice_tunnels", "Upgraded connections open now."),
+		accepts:     desc("sluice_accept_errors_total", "Connections that could not be accepted at once, for want of descriptors or because the client was gone."),
+		broken:      desc("sluice_broken_answers_total", "Answers cut short after they had been counted by their head."),
+		panics:      desc("sluice_panics_total", "Faults of the proxy itself, each of which closed one connection; 0 is what should be."),
 	}}
 }
 
 // Describe implements prometheus.Collector.
 func (c *proxyCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.mirrors, c.comparisons, c.differences, c.refused, c.unrouted, c.dropped, c.tunnels} {
+	for _, d := range []*prometheus.Desc{c.connections, c.mirrors, c.comparisons, c.differences, c.refused, c.unrouted, c.dropped, c.tunnels, c.accepts, c.broken, c.panics} {
 		out <- d
 	}
 }
@@ -75,4 +81,7 @@ func (c *proxyCollector) Collect(out chan<- prometheus.Metric) {
 	send(c.unrouted, prometheus.CounterValue, float64(stats.Unrouted))
 	send(c.dropped, prometheus.CounterValue, float64(stats.LogDropped))
 	send(c.tunnels, prometheus.GaugeValue, float64(stats.Tunnels))
+	send(c.accepts, prometheus.CounterValue, float64(stats.AcceptErrors))
+	send(c.broken, prometheus.CounterValue, float64(stats.BrokenBodies))
+	send(c.panics, prometheus.CounterValue, float64(stats.Panics))
 }
