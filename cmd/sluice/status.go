@@ -86,6 +86,8 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [SERVICE]",
 		Short: "show shares, states and rates of all versions; live with --watch",
+		Long: `Show shares, states and rates of all versions. At a terminal --watch draws a board that stays in place:
+what needs attention first, the last five minutes as sparklines, and the newest events below.`,
 		Example: "  sluice status\n  sluice status shop --watch\n  sluice status shop --output json\n" +
 			"  SLUICE_TOKEN=… sluice status --admin https://edge-1:9900",
 		Args: someArgs(0, 1),
@@ -120,6 +122,7 @@ type statusView struct {
 	screen screen
 	json   bool
 	args   []string
+	board  *statusBoard // how a terminal is drawn; nil: plain tables
 }
 
 func (s *statusView) once(ctx context.Context) error {
@@ -136,6 +139,9 @@ func (s *statusView) once(ctx context.Context) error {
 func (s *statusView) watch(ctx context.Context, interval time.Duration) error {
 	ticker := time.NewTicker(max(interval, 100*time.Millisecond))
 	defer ticker.Stop()
+	if s.screen.terminal && !s.json {
+		s.board = &statusBoard{}
+	}
 	for first := true; ; first = false {
 		frame, err := s.frame(ctx)
 		switch {
@@ -168,7 +174,19 @@ func (s *statusView) frame(ctx context.Context) (string, error) {
 	if s.json {
 		return string(raw) + "\n", nil
 	}
-	return s.render(services), nil
+	if s.board == nil {
+		return s.render(services), nil
+	}
+	s.board.take(ctx, s.client, s.service(), time.Now())
+	return s.board.render(s.screen, services), nil
+}
+
+// service is the one asked for; "": all.
+func (s *statusView) service() string {
+	if len(s.args) == 0 {
+		return ""
+	}
+	return s.args[0]
 }
 
 func (s *statusView) fetch(ctx context.Context) (json.RawMessage, []serviceView, error) {
@@ -198,30 +216,42 @@ func (s *statusView) render(services []serviceView) string {
 		columns = fitting(columns, s.screen.width())
 	}
 	for _, svc := range services {
-		fmt.Fprintf(&b, "%s  stable %s", s.screen.paint(bold, svc.Name), svc.Stable)
-		if svc.SetBy != "" {
-			fmt.Fprintf(&b, "  (weights set by %s %s", svc.SetBy, svc.SetAt.Local().Format("2006-01-02 15:04:05"))
-			if svc.Reason != "" {
-				fmt.Fprintf(&b, ": %s", svc.Reason)
+		b.WriteString(renderService(s.screen, svc, columns))
+	}
+	return b.String()
+}
+
+// renderService is a service with a row for each version.
+func renderService(s screen, svc serviceView, columns []column) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  stable %s", s.paint(bold, svc.Name), svc.Stable)
+	if svc.SetBy != "" {
+		fmt.Fprintf(&b, "  (weights set by %s %s", svc.SetBy, svc.SetAt.Local().Format("2006-01-02 15:04:05"))
+		if svc.Reason != "" {
+			fmt.Fprintf(&b, ": %s", svc.Reason)
+		}
+		b.WriteString(")")
+	}
+	if svc.DryRun {
+		b.WriteString("  " + s.paint(yellow, "dry run: nothing is changed"))
+	}
+	b.WriteString("\n")
+	if line := svc.Rollout.line(); line != "" {
+		b.WriteString("  " + s.paint(phaseColour(svc.Rollout.Phase), line) + "\n")
+	}
+	b.WriteString(row(columns, func(c column) string { return c.head }, nil))
+	for _, v := range svc.Versions {
+		b.WriteString(row(columns, func(c column) string { return c.cell(v) }, func(c column, cell string) string {
+			switch c.head {
+			case "STATE":
+				return s.paint(stateColour(v.State), cell)
+			case "5 MIN":
+				return s.paint(cyan, cell)
+			case "FAILED":
+				return s.paint(red, cell)
 			}
-			b.WriteString(")")
-		}
-		if svc.DryRun {
-			b.WriteString("  " + s.screen.paint(yellow, "dry run: nothing is changed"))
-		}
-		b.WriteString("\n")
-		if line := svc.Rollout.line(); line != "" {
-			b.WriteString("  " + s.screen.paint(phaseColour(svc.Rollout.Phase), line) + "\n")
-		}
-		b.WriteString(row(columns, func(c column) string { return c.head }, nil))
-		for _, v := range svc.Versions {
-			b.WriteString(row(columns, func(c column) string { return c.cell(v) }, func(c column, cell string) string {
-				if c.head == "STATE" {
-					return s.screen.paint(stateColour(v.State), cell)
-				}
-				return cell
-			}))
-		}
+			return cell
+		}))
 	}
 	return b.String()
 }

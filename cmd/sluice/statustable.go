@@ -32,7 +32,7 @@ func statusColumns() []column {
 
 // fitting are the columns for a terminal of so many characters; 0: all.
 func fitting(columns []column, width int) []column {
-	for drop := 1; width > 0 && drop <= 4 && widthOf(columns) > width; drop++ {
+	for drop := 1; width > 0 && drop <= 5 && widthOf(columns) > width; drop++ {
 		var kept []column
 		for _, c := range columns {
 			if c.drop != drop {
@@ -83,13 +83,17 @@ func millis(ms float64) string {
 }
 
 func healthyOf(v versionView) string {
-	healthy := 0
+	return fmt.Sprintf("%d/%d healthy", healthy(v), len(v.Endpoints))
+}
+
+// healthy counts the endpoints that may be used.
+func healthy(v versionView) (n int) {
 	for _, e := range v.Endpoints {
 		if e.Healthy && !e.Ejected {
-			healthy++
+			n++
 		}
 	}
-	return fmt.Sprintf("%d/%d healthy", healthy, len(v.Endpoints))
+	return n
 }
 
 func stateColour(state string) string {
