@@ -173,6 +173,22 @@ func TestBlueGreenKnowsWhatStableWasLike(t *testing.T) {
 	}
 }
 
+// TestCanaryWithAllTheTrafficIsHeldAgainstStable: stable's usual rate trips no canary that has left it no traffic.
+func TestCanaryWithAllTheTrafficIsHeldAgainstStable(t *testing.T) {
+	s := canaryShop(500, 2500, 10000)
+	s.Rollout.Success = config.Criteria{"error_rate": {{Text: "< 1.5x stable", Op: "<", Ratio: 1.5}}}
+	s.Rollout.Stages[2].Duration = 5 * time.Minute
+	running(t, Options{}, one(s), func(b *bench) {
+		usual := map[string]float64{"v1": 0.05, "v2": 0.05}
+		b.serve(2*time.Minute, 400, usual)
+		b.start()
+		b.until(PhasePromoted, 400, usual)
+		if n := len(b.Rollbacks()); n > 0 {
+			t.Errorf("it was cut: %v", b.Rollbacks())
+		}
+	})
+}
+
 func TestWindowHoldsARollout(t *testing.T) {
 	s := canaryShop(500, 2500)
 	running(t, Options{}, one(s), func(b *bench) {

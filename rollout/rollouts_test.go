@@ -142,6 +142,7 @@ func (b *bench) splitSecond(service string, rps int, failing map[string]float64)
 		}
 	}
 	time.Sleep(time.Second)
+	settle() // what the controller does at this very instant is done, and on disk
 }
 
 // until serves until the rollout of the shop is in a phase, for an hour at most.

@@ -211,8 +211,8 @@ func (c *Controller) watchStandby(s *service, now time.Time) {
 		Attempts: r.attempts, Failures: r.failed, Score: r.score, Threshold: switchAlarm, P0: r.p0, P1: r.p1}})
 }
 
-// tolerated is the failure rate that undoes no promotion: what the old stable may have had while the
-// rollout ran. Just after a switch the judge's own notion of it still fades.
+// tolerated is the failure rate that is not held against a canary that has taken stable's traffic over: what
+// stable may have had while the rollout ran. For a minute or two after, the judge's own notion of it fades.
 func (s *service) tolerated(w *watched) float64 {
 	p0, most := w.judge.Baseline(), mostBound
 	if o := s.course.Seen[s.course.Run.Plan.From]; o != nil && o.Split.Requests > 0 {

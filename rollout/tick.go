@@ -15,7 +15,8 @@ const (
 	idleAfter   = 60          // looks without traffic, after which a service is looked at
 	idleEvery   = 5           // only every so many blocks
 
-	mostBound = 0.1 // failure rate that a bound alone may excuse
+	mostBound = 0.1  // failure rate that a bound alone may excuse
+	thinBP    = 1000 // less of the traffic on stable is too little to know it by
 )
 
 // tick is the fast look: only at services that had traffic in the last second
@@ -108,30 +109,39 @@ func (c *Controller) weigh(s *service, now time.Time) {
 	}
 	c.reconcile(s, now)
 	for _, w := range s.versions {
-		sample, partner := samples[w.arm.Version], s.partner(w.arm.Version)
+		partner := s.partner(w.arm.Version)
+		sample := samples[w.arm.Version]
 		b := sample.Against(samples[partner], now)
 		if partner == "" {
 			b.Canary = analysis.Counts{}
 		}
-		if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
-			w.endpoints.seen = nil // copies alone are nobody's evidence
-			if s.canary() != w.arm.Version || partner == "" {
-				continue
-			}
-			// The judge of a canary that has no traffic yet learns what stable is like: after a switch it is too late.
-		} else {
-			c.byEndpoint(s, w, &b)
-		}
-		w.verdict = w.judge.Add(b)
-		w.endpoints.add(b.Endpoints, w.verdict.Since)
-		w.weighed, c.weighed = true, true
-		c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
-		if w.verdict.Standing == analysis.BadEndpoint {
-			c.expel(s, w, now)
-		}
+		c.weighOne(s, w, b, partner, now)
 	}
 	c.weighPoints(s, now)
 	s.tolerate(samples[s.live.Stable].Split)
+}
+
+// weighOne puts a second of one version to its judge, and what that says to the guard.
+func (c *Controller) weighOne(s *service, w *watched, b analysis.Block, partner string, now time.Time) {
+	if b.CanaryAll.Requests == 0 && (w.arm.Stable || w.arm.WeightBP == 0 || w.arm.Cut) {
+		w.endpoints.seen = nil // copies alone are nobody's evidence
+		if s.canary() != w.arm.Version || partner == "" {
+			return
+		}
+		// The judge of a canary that has no traffic yet learns what stable is like: after a switch it is too late.
+	} else {
+		c.byEndpoint(s, w, &b)
+	}
+	v := w.judge.Add(b)
+	if m := s.guard.member(w.arm.Version); m == nil || m.state != config.Quarantined || w.verdict.Standing != analysis.Breach {
+		w.verdict = v // else it goes on showing what condemned it, whatever was still in flight
+	}
+	w.endpoints.add(b.Endpoints, w.verdict.Since)
+	w.weighed, c.weighed = true, true
+	c.step(s, input{at: now, what: judged, version: w.arm.Version, standing: w.verdict.Standing}, facts{verdict: w.verdict})
+	if w.verdict.Standing == analysis.BadEndpoint {
+		c.expel(s, w, now)
+	}
 }
 
 // asksLatencies reports whether a judge of any version looks at latencies. It then
@@ -153,7 +163,11 @@ func (s *service) tolerate(stable analysis.Counts) {
 	s.rate.Add(stable)
 	most := max(mostBound, s.rate.Value())
 	for _, w := range s.versions {
-		if !w.arm.Stable {
+		switch {
+		case w.arm.Stable:
+		case w.arm.Version == s.canary() && s.live.BP[s.live.Stable] < thinBP:
+			w.arm.Trip.SetBaseline(s.tolerated(w))
+		default:
 			w.arm.Trip.SetBaseline(min(w.judge.Baseline(), most))
 		}
 	}
