@@ -81,7 +81,7 @@ func (b *statusBoard) service(s screen, svc serviceView) []string {
 // columns are those of the table, with trends where any are known.
 func (b *statusBoard) columns(s screen, service string) []column {
 	columns, versions := statusColumns(), b.trends.of[service]
-	if len(versions) > 0 {
+	if len(b.trends.of) > 0 { // also where this one had no traffic, so that all tables are alike
 		for i := range columns {
 			if columns[i].head == "WEIGHT" {
 				columns[i].drop = 5 // what it gets says more than what it should get
