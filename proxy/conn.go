@@ -203,11 +203,7 @@ func (c *clientConn) await(now int64) bool {
 	defer c.idleSince.Store(0)
 	c.idleSince.Store(max(now, 1))
 	if c.src.br.Buffered() == 0 {
-		wait := c.st.KeepAliveTimeout
-		if c.served == 0 {
-			wait = c.st.HeadTimeout
-		}
-		c.src.begin(now, now+int64(wait), idleTick, c)
+		c.src.begin(now, now+c.patience(), idleTick, c)
 		if err := c.src.more(); err != nil {
 			return false
 		}
@@ -215,18 +211,26 @@ func (c *clientConn) await(now int64) bool {
 	return c.skipEmptyLine(now)
 }
 
-// skipEmptyLine lets one empty line pass before a request that is not the first
-// (RFC 9112, 2.2). It returns false when nothing follows it.
+// patience is how long a request may be waited for, ns.
+func (c *clientConn) patience() int64 {
+	if c.served == 0 {
+		return int64(c.st.HeadTimeout)
+	}
+	return int64(c.st.KeepAliveTimeout)
+}
+
+// skipEmptyLine lets one empty line pass before a request (RFC 9112, 2.2). It
+// returns false when nothing follows it.
 func (c *clientConn) skipEmptyLine(now int64) bool {
 	b := c.src.buffered()
-	if c.served == 0 || len(b) < 2 || b[0] != '\r' || b[1] != '\n' {
+	if len(b) < 2 || b[0] != '\r' || b[1] != '\n' {
 		return true
 	}
 	c.src.skip(2)
 	if len(b) > 2 {
 		return true
 	}
-	c.src.begin(now, now+int64(c.st.KeepAliveTimeout), idleTick, c)
+	c.src.begin(now, now+c.patience(), idleTick, c)
 	return c.src.more() == nil
 }
 

@@ -153,7 +153,9 @@ func TestUpgradeFieldOfAnswers(t *testing.T) {
 func TestEmptyLinesBeforeARequest(t *testing.T) {
 	w := start(t, single(echo(t)), Settings{})
 	c := w.dial()
-	c.get("/1")
+	if got := c.send("\r\nGET /1 HTTP/1.1\r\nHost: a\r\n\r\n").receive("GET"); got.status != 200 {
+		t.Fatalf("before the first: got %d", got.status)
+	}
 	c.send("\r\n")
 	delivered(t, c.Conn)
 	if got := c.get("/2"); got.status != 200 {

@@ -141,7 +141,9 @@ func (f *fieldSet) note(k kind, value []byte) *refusal {
 	case kindUpgrade:
 		f.upgrade = value
 	case kindExpect:
-		f.expect = value
+		if f.expect == nil || equalFold(f.expect, "100-continue") {
+			f.expect = value // of several, the one that can't be met stays
+		}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxTarget is the longest request target accepted, in bytes; 414 above.
 const maxTarget = 8 << 10
@@ -55,7 +58,7 @@ func (h *head) requestLine(b []byte) *refusal {
 		return refuseLine
 	}
 	h.method, h.target = b[:i], b[i+1:j]
-	if !isToken(h.method) {
+	if !isToken(h.method) || misspelt(h.method) {
 		return refuseMethod
 	}
 	if r := h.version(b[j+1:]); r != nil {
@@ -69,6 +72,19 @@ func (h *head) requestLine(b []byte) *refusal {
 	}
 	return h.splitTarget()
 }
+
+// misspelt reports whether m is a standard method in other case. Methods are
+// case-sensitive (RFC 9110, 9.1), but some origins fold them: one that takes
+// "head" for HEAD sends no body where one is waited for.
+func misspelt(m []byte) bool {
+	if !slices.ContainsFunc(m, func(c byte) bool { return 'a' <= c && c <= 'z' }) {
+		return false
+	}
+	return slices.ContainsFunc(standardMethods, func(lower string) bool { return equalFold(m, lower) })
+}
+
+// standardMethods in lower case. Never written.
+var standardMethods = []string{"get", "head", "post", "put", "delete", "connect", "options", "trace", "patch"}
 
 func (h *head) version(v []byte) *refusal {
 	if len(v) != 8 || string(v[:5]) != "HTTP/" || v[6] != '.' || !isDigit(v[5]) || !isDigit(v[7]) {
