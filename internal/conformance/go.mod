@@ -1,0 +1,3 @@
+module sluice/internal/conformance
+
+go 1.26.0
