@@ -232,6 +232,27 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
+// A proxy at public_url may keep the Host to itself.
+func TestCrossSiteByPublicURL(t *testing.T) {
+	p := start(t, func(a *config.Admin, _ *Options) { a.PublicURL = "http://ops.lan:8080/sluice" })
+	for _, tt := range []struct {
+		headers []string
+		want    int
+	}{
+		{[]string{"Origin: http://ops.lan:8080"}, 200},
+		{[]string{"Origin: http://ops.lan:8080", "Sec-Fetch-Site: same-origin"}, 200},
+		{[]string{"Origin: http://ops.lan:8080", "Sec-Fetch-Site: cross-site"}, 403},
+		{[]string{"Origin: https://ops.lan:8080"}, 403},
+		{[]string{"Origin: http://ops.lan"}, 403},
+		{[]string{"Origin: http://ops.lan:8080.evil.example"}, 403},
+		{[]string{"Origin: null"}, 403},
+	} {
+		if r := p.do("PUT", "/api/v1/services/shop/weights", `{"weights":{"v1":100}}`, tt.headers...); r.status != tt.want {
+			t.Errorf("%v: got %d %s, want %d", tt.headers, r.status, r.body, tt.want)
+		}
+	}
+}
+
 func TestMethodsAndHeaders(t *testing.T) {
 	p := start(t, nil)
 	r := p.do("POST", "/api/v1/services/shop/weights", `{}`)

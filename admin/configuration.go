@@ -53,9 +53,6 @@ var openAPI []byte
 // getOpenAPI gives the description of this API. A test holds it to the routes.
 func (s *Server) getOpenAPI(c *call) error {
 	c.w.Header().Set("Content-Type", "application/json")
-	c.w.WriteHeader(http.StatusOK)
-	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write(openAPI) // a client that left needs no answer
-	}
+	c.write(http.StatusOK, openAPI)
 	return nil
 }

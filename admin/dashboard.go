@@ -142,29 +142,6 @@ func (f *pageFile) serve(c *call) error {
 	return nil
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3). Names win over *; weight 0 refuses.
-func acceptsGzip(h http.Header) bool {
-	accepted, any := -1, false
-	for item := range strings.SplitSeq(strings.Join(h["Accept-Encoding"], ","), ",") {
-		coding, params, _ := strings.Cut(item, ";")
-		weight, ok := 1.0, true
-		if q, given := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); given {
-			parsed, err := strconv.ParseFloat(q, 64)
-			weight, ok = parsed, err == nil
-		}
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip", "x-gzip":
-			accepted = 0
-			if ok && weight > 0 {
-				accepted = 1
-			}
-		case "*":
-			any = ok && weight > 0
-		}
-	}
-	return accepted == 1 || accepted < 0 && any
-}
-
 // matches reports whether the client has the content of tag already (RFC 9110, 13.1.2).
 func matches(h http.Header, tag string) bool {
 	for item := range strings.SplitSeq(strings.Join(h["If-None-Match"], ","), ",") {

@@ -69,8 +69,8 @@ func bareHost(authority string) string {
 // changes nothing is refused only as a hidden request (an image, a script, an
 // event stream): following a link from a chat is fine, running a CPU profile
 // from an <img> is not.
-func (s *Server) checkSite(r *http.Request) error {
-	if err := s.origin.Check(r); err != nil {
+func (s *Server) checkSite(r *http.Request, admin config.Admin) error {
+	if err := s.origin.Check(r); err != nil && !fromPublicURL(r, admin) {
 		return kindCrossSite.problem("the request comes from another site (Sec-Fetch-Site %s, Origin %s)",
 			printable(r.Header.Get("Sec-Fetch-Site")), printable(r.Header.Get("Origin")))
 	}
@@ -78,4 +78,12 @@ func (s *Server) checkSite(r *http.Request) error {
 		return kindCrossSite.problem("another site's page may not read this")
 	}
 	return nil
+}
+
+// fromPublicURL reports whether a browser without Sec-Fetch-Site, which is any where the page
+// has no TLS, tells the origin of public_url: a proxy there may send us another Host.
+func fromPublicURL(r *http.Request, admin config.Admin) bool {
+	public, err := url.Parse(admin.PublicURL)
+	return err == nil && public.Host != "" && r.Header.Get("Sec-Fetch-Site") == "" &&
+		strings.EqualFold(r.Header.Get("Origin"), public.Scheme+"://"+public.Host)
 }

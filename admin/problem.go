@@ -147,9 +147,6 @@ func (c *call) send(status int, mediaType string, v any) error {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	c.w.Header().Set("Content-Type", mediaType)
-	c.w.WriteHeader(status)
-	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write(append(data, '\n')) // a client that left needs no answer
-	}
+	c.write(status, append(data, '\n'))
 	return nil
 }

@@ -107,7 +107,7 @@ func (s *Server) admit(c *call, rt route) error {
 	if err := checkHost(c.r, admin); err != nil {
 		return err
 	}
-	if err := s.checkSite(c.r); err != nil {
+	if err := s.checkSite(c.r, admin); err != nil {
 		return err
 	}
 	if rt.role == "" || rt.open != nil && rt.open(admin) {

@@ -126,6 +126,34 @@ func TestSessionCookie(t *testing.T) {
 	}
 }
 
+// On TLS the cookie is for TLS alone. A certificate's holder has a role already, and who signs
+// in has that of the token.
+func TestSessionOnTLS(t *testing.T) {
+	dir := t.TempDir()
+	ca := newAuthority(t, dir, "ca")
+	p := start(t, func(a *config.Admin, _ *Options) {
+		a.Tokens = tokens
+		a.TLS = &config.TLS{Certificates: []config.Certificate{ca.issue(t, dir, "server")}, ClientCA: ca.file}
+	})
+	p.client = ca.client(nil)
+	r := p.do("POST", "/session", toJSON(t, map[string]string{"token": tokens[2].Secret.Reveal()}), ownSite)
+	cookie, err := http.ParseSetCookie(r.header.Get("Set-Cookie"))
+	if err != nil || !cookie.Secure {
+		t.Errorf("%v, %v", cookie, err)
+	}
+	own := ca.issue(t, dir, "deployer")
+	p.client = ca.client(&own)
+	var who sessionView
+	p.do("GET", "/session", "").into(t, &who)
+	if who != (sessionView{Role: config.RoleOperator, Name: "cert:deployer", Version: "1.2.3"}) {
+		t.Errorf("by certificate: %+v", who)
+	}
+	p.do("GET", "/session", "", "Cookie: sluice_session="+cookie.Value).into(t, &who)
+	if who.Role != config.RoleAdmin || who.Name != "root" || !who.Needed {
+		t.Errorf("signed in: %+v", who)
+	}
+}
+
 // What changes something by a session must come from a page of this server, and say so.
 func TestSessionIsForItsOwnPage(t *testing.T) {
 	p := start(t, withTokens)
