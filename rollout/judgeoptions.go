@@ -15,6 +15,9 @@ const stableAlarm = 0.05
 // the timeout for answers leaves room for it.
 const mostHangAge = 4 * time.Second
 
+// JudgeOptions are what the versions of a service are judged by outside of a rollout.
+func JudgeOptions(cfg *config.Service) analysis.JudgeOptions { return judgeOptions(cfg, false) }
+
 // judgeOptions says what the file asks the judge to look for. Stable is held
 // against absolute limits alone.
 func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {

@@ -11,6 +11,7 @@ import (
 	"sluice/analysis"
 	"sluice/config"
 	"sluice/recording"
+	"sluice/rollout"
 	"sluice/simulation"
 
 	"github.com/spf13/cobra"
@@ -70,27 +71,9 @@ func loadPolicy(path, service string) (simulation.Policy, error) {
 	return policyOf(found), nil
 }
 
-// mostHangAge is the controller's: what is in flight for longer hangs, or for half the
-// timeout for answers if that is less.
-const mostHangAge = 4 * time.Second
-
 // policyOf is the guard as the controller judges by it.
 func policyOf(s *config.Service) simulation.Policy {
-	g := &s.Guard
-	p := simulation.Policy{TripOff: g.Trip.Off, Judge: analysis.JudgeOptions{MinEffect: g.Effect, Strict: g.Strict}}
-	if g.Mode == "window" {
-		p.Judge.Window, p.Judge.MinRequests = g.Window, uint64(max(g.MinRequests, 0))
-	}
-	if age := s.Timeouts.Response / 2; age > 0 && age < mostHangAge {
-		p.Judge.HangAge = age
-	}
-	for _, metric := range []string{analysis.ErrorRate, analysis.SuccessRate, analysis.P50Latency, analysis.P90Latency,
-		analysis.P95Latency, analysis.P99Latency, analysis.Hangs} {
-		for _, t := range g.Breach[metric] {
-			p.Judge.Breach = append(p.Judge.Breach, analysis.Criterion{Metric: metric, Ratio: t.Ratio, Limit: t.Value, Latency: t.Duration})
-		}
-	}
-	return p
+	return simulation.Policy{TripOff: s.Guard.Trip.Off, Judge: rollout.JudgeOptions(s)}
 }
 
 func printReplay(w io.Writer, r *simulation.Replayed) error {
