@@ -17,6 +17,7 @@ type baseline struct {
 	Canary float64  `json:"canary_arrivals"` // decaying sums
 	Stable float64  `json:"stable_arrivals"`
 	Recent decaying `json:"recent"`
+	Beside decaying `json:"beside"` // of the canary, over the same time as Recent
 	Bound  Bound    `json:"bound"`
 }
 
@@ -27,6 +28,7 @@ func (b *baseline) add(k *Block) (thin bool) {
 	b.Canary = b.Canary*decay + float64(k.Canary.Requests)
 	b.Stable = b.Stable*decay + float64(k.Stable.Requests)
 	b.Recent.add(k.Stable)
+	b.Beside.add(k.Canary)
 	if b.thin() {
 		return true
 	}
@@ -36,11 +38,23 @@ func (b *baseline) add(k *Block) (thin bool) {
 
 func (b *baseline) thin() bool { return b.Stable < thinShare*(b.Canary+b.Stable) }
 
+// fading reports whether stable lost nearly all of its traffic within the last seconds, so that its
+// recent rate sinks though it has become no better.
+func (b *baseline) fading() bool {
+	return b.Recent.Requests < thinShare*(b.Recent.Requests+b.Beside.Requests)
+}
+
 func (b *baseline) rate() float64 {
-	if b.thin() {
-		if u := b.Bound.Upper(baselineChance); u < 1 {
-			return u
-		}
+	recent := b.Recent.rate()
+	if !b.thin() && !b.fading() {
+		return recent
 	}
-	return b.Recent.rate()
+	u := b.Bound.Upper(baselineChance)
+	switch {
+	case u >= 1: // nothing is known
+		return recent
+	case b.thin():
+		return u
+	}
+	return max(u, recent)
 }
