@@ -31,6 +31,9 @@ type Traffic interface {
 
 	// SetCandidate names the version that previews show; "": what the file says.
 	SetCandidate(service, version string) error
+
+	// SetStandby names the version that takes over as soon as stable's trip sounds; "": stable is never cut inline.
+	SetStandby(service, version string)
 }
 
 // Errors of commands.

@@ -60,7 +60,6 @@ const (
 	clockTick      happening = iota // time passed; version is empty
 	inlineTrip                      // the data plane cut the version
 	overdueTrip                     // too many requests hang; nothing is cut yet
-	standbyTrip                     // stable, which another one stands by for, fails too often
 	retrip                          // a probe failed
 	recovery                        // the probes passed; the data plane restored the version
 	healthDown                      // no endpoint passes its checks
@@ -141,7 +140,7 @@ func step(g guard, in input) (guard, []action) {
 		return g, nil
 	}
 	switch in.what {
-	case inlineTrip, overdueTrip, standbyTrip:
+	case inlineTrip, overdueTrip:
 		return g, trip(&g, m, in)
 	case retrip:
 		return g, tripAgain(&g, m, in.at)

@@ -90,8 +90,8 @@ func play(g *guard, at *time.Time, words []string, log func(string)) error {
 	}
 	as := map[string]happening{"trip": inlineTrip, "hang": overdueTrip, "probe-failed": retrip,
 		"probes-passed": recovery, "endpoints-down": healthDown, "endpoint-up": healthUp, "probing-silent": probeSilent,
-		"fails-in-standby": standbyTrip, "too-many-failures": exposed,
-		"endpoint-ejected": endpointOut, "endpoint-stays": endpointStays, "endpoint-was-out": endpointWasOut}
+		"too-many-failures": exposed,
+		"endpoint-ejected":  endpointOut, "endpoint-stays": endpointStays, "endpoint-was-out": endpointWasOut}
 	switch verb := words[0]; verb {
 	case "service":
 		return playService(g, words[1:])

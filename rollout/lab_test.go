@@ -44,6 +44,7 @@ type labService struct {
 	order    []string
 
 	candidate string // what previews show
+	standby   string // who takes over from stable
 }
 
 type labVersion struct {
@@ -190,6 +191,12 @@ func (l *lab) SetCandidate(service, version string) error {
 	return nil
 }
 
+func (l *lab) SetStandby(service, version string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.services[service].standby = version
+}
+
 func (l *lab) Cuts() <-chan analysis.Cut { return l.cuts }
 
 func (l *lab) version(service, version string) *labVersion {
@@ -211,7 +218,7 @@ func (l *lab) send(service, version string, n int, o analysis.Outcome) int {
 		now := analysis.Now()
 		v.split.Start(0, now)
 		v.split.Record(0, now, now+int64(time.Millisecond), o)
-		if o.Failed() && version != l.stable(service) && v.trip.Failure(&v.split, v.trip.Baseline()) && l.trips(service, version, v) {
+		if o.Failed() && l.judged(service, version) && v.trip.Failure(&v.split, v.trip.Baseline()) && l.trips(service, version, v) {
 			return i + 1
 		}
 	}
@@ -234,6 +241,18 @@ func (l *lab) armsRead() int {
 func (l *lab) stable(service string) string {
 	w, _ := l.Weights(service)
 	return w.Stable
+}
+
+// judged reports whether version is cut by its trip: stable only while another one stands by for it.
+func (l *lab) judged(service, version string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.services[service]
+	if version != s.weights.Stable {
+		return true
+	}
+	by := s.versions[s.standby]
+	return by != nil && s.standby != version && by.state == config.Active
 }
 
 // trips does what the router's compare-and-swap does.

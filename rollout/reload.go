@@ -220,9 +220,9 @@ func (c *Controller) adopt(p *plan) *service {
 		s.rolled = maps.Clone(p.saved.Rolled)
 	}
 	s.guard.configure(p.cfg, s.live.Stable)
-	s.guard.standby = s.standsBy()
 	s.guard.members = merge(planned.members, &s.guard)
 	s.attach(c.traffic.Arms(s.name), p.saved.Versions)
+	c.standBy(s)
 	live, _ := c.traffic.Weights(s.name)
 	if p.fresh {
 		c.insist(s, live)

@@ -41,8 +41,8 @@ func (c *Controller) resettle(s *service, p *plan) {
 			s.course.fileWon = false
 		}
 	}
-	s.guard.standby = s.standsBy()
 	s.prepare()
+	c.standBy(s)
 	if w := s.version(s.course.Run.Plan.Canary); w != nil {
 		w.points.demand(s.cfg, s.leg())
 	}

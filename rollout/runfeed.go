@@ -3,7 +3,6 @@ package rollout
 import (
 	"time"
 
-	"sluice/analysis"
 	"sluice/config"
 )
 
@@ -29,7 +28,7 @@ func (c *Controller) turn(s *service, in runInput, before, next run, todo []runA
 	for _, a := range todo {
 		c.perform(s, in, a)
 	}
-	s.guard.standby = s.standsBy()
+	c.standBy(s)
 	if before.Entered != next.Entered {
 		s.restageCanary()
 	}
@@ -142,11 +141,8 @@ func (c *Controller) force(s *service, next config.Weights) {
 		return
 	}
 	s.guard.stable = next.Stable
-	s.guard.standby = s.standsBy()
-	for _, w := range s.versions {
-		w.relapse, w.relapsed = relapse{}, analysis.Totals{}
-	}
 	s.refresh(c.traffic)
+	c.standBy(s)
 }
 
 // release lets the canary be judged anew, whatever was known of it before.

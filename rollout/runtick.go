@@ -191,26 +191,6 @@ func (c *Controller) tellCourse(s *service, in input, a action, f facts) {
 	c.feed(s, runInput{at: in.at, what: what, text: explain(s, in, a, f)})
 }
 
-// watchStandby looks after a stable that another version stands by for: the data plane
-// trips no stable. Ten times a second.
-func (c *Controller) watchStandby(s *service, now time.Time) {
-	w := s.stable()
-	if w == nil || w.judge == nil || !s.guard.stoodBy() || s.guard.tripOff {
-		return
-	}
-	_, all := w.now()
-	since := all.Sub(w.relapsed)
-	fresh := w.relapsed.Started > 0
-	w.relapsed = all
-	if !fresh || !w.relapse.add(since.Requests(), since.Failed(), s.tolerated(w)) {
-		return
-	}
-	r := w.relapse
-	w.relapse = relapse{}
-	c.step(s, input{at: now, what: standbyTrip, version: w.arm.Version}, facts{trip: analysis.TripEvidence{
-		Attempts: r.attempts, Failures: r.failed, Score: r.score, Threshold: switchAlarm, P0: r.p0, P1: r.p1}})
-}
-
 // tolerated is the failure rate that is not held against a canary that has taken stable's traffic over: what
 // stable may have had while the rollout ran. For a minute or two after, the judge's own notion of it fades.
 func (s *service) tolerated(w *watched) float64 {

@@ -31,7 +31,6 @@ func (c *Controller) tick(now time.Time) {
 		}
 		awake = append(awake, s)
 		if s.busy {
-			c.watchStandby(s, now)
 			c.findHangs(s, now)
 			c.askChecks(s, now)
 		}
@@ -164,7 +163,7 @@ func (s *service) tolerate(stable analysis.Counts) {
 	most := max(mostBound, s.rate.Value())
 	for _, w := range s.versions {
 		switch {
-		case w.arm.Stable:
+		case w.arm.Stable: // see standBy
 		case w.arm.Version == s.canary() && s.live.BP[s.live.Stable] < thinBP:
 			w.arm.Trip.SetBaseline(s.tolerated(w))
 		default:

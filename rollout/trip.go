@@ -17,8 +17,8 @@ func trip(g *guard, m *member, in input) []action {
 	if m.state != config.Active && m.state != config.Draining || in.at.Before(m.ordered) {
 		return nil
 	}
-	if m.name == g.stable && !inline && !g.tripOff && g.stoodBy() {
-		return switchBack(g, m, cause)
+	if m.name == g.stable && !g.tripOff && g.stoodBy() {
+		return switchBack(g, m, cause) // cut inline or not, it is quarantined now
 	}
 	topic := ""
 	switch {

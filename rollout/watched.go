@@ -30,9 +30,6 @@ type watched struct {
 	down     bool   // what the checks said last
 	probes   uint64 // requests seen when probing last moved
 	probedAt time.Time
-
-	relapse  relapse // of stable in its standby
-	relapsed analysis.Totals
 }
 
 // watch begins with the present counts: what came before is nobody's evidence.

@@ -46,10 +46,11 @@ func (s *Service) Finish(c *Choice, shard uint32, start, end int64, o analysis.O
 	}
 }
 
-// failed feeds the trip of a version that is judged, and cuts the version at the alarm.
+// failed feeds the trip of a version that is judged, and cuts the version at the alarm. Stable is
+// judged while another version stands by for it.
 func (s *Service) failed(c *Choice) {
 	v := c.Version
-	if v.tripOff.Load() || c.Index == s.Stable() {
+	if v.tripOff.Load() || c.Index == s.Stable() && !s.relieved(c.Index) {
 		return
 	}
 	cur := v.standing.Load()
@@ -72,13 +73,14 @@ func (s *Service) failed(c *Choice) {
 	}
 }
 
-// covered reports whether somebody can take over for version i: stable, or else
-// a version with a weight of its own. One that gets nothing is nobody's refuge:
+// covered reports whether somebody can take over for version i: stable, who stands by for
+// stable, or else a version with a weight of its own. Any other that gets nothing is nobody's refuge:
 // it may not even be deployed.
 func (s *Service) covered(i int) bool {
 	d := s.Split.now.Load()
+	standby := s.standby(d.stable)
 	for j, bp := range d.bp {
-		if j != i && (j == d.stable || bp > 0) && s.usable(j) {
+		if j != i && (j == d.stable || j == standby || bp > 0) && s.usable(j) {
 			return true
 		}
 	}

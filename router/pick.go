@@ -156,10 +156,13 @@ func (s *Service) instead(d *division, i int, why Why) (int, Why) {
 	return j, ByFallback
 }
 
-// fallback is stable if it may be used, else the best version that may, else stable.
+// fallback is stable if it may be used, else who stands by for it, else the best version that may, else stable.
 func (s *Service) fallback(d *division) int {
 	if s.usable(d.stable) {
 		return d.stable
+	}
+	if i := s.standby(d.stable); i >= 0 && s.usable(i) {
+		return i
 	}
 	for _, i := range d.ranked {
 		if s.usable(i) {

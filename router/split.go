@@ -19,6 +19,7 @@ const fullBP = 10000
 type Split struct {
 	now       atomic.Pointer[division]
 	candidate atomic.Pointer[string] // what previews show; nil: what the file says
+	standby   atomic.Pointer[string] // who takes over when stable is cut; nil: nobody, and it never is
 }
 
 // Weights is the split in force, for display; States is nil. The caller may keep and change it.
