@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,6 +24,7 @@ type shop struct {
 	last     atomic.Int64  // when the last of them came, Unix nanoseconds
 	sick     atomic.Bool   // /health fails
 	failing  atomic.Uint64 // every so many-th request for goods fails; 0: none
+	share    atomic.Uint64 // of requests for goods that fail by chance, in thousandths
 	sell     atomic.Pointer[http.HandlerFunc]
 	copies   atomic.Uint64 // of sold, those that a mirror sent
 	previews atomic.Uint64 // of sold, those that asked for a preview
@@ -54,6 +56,9 @@ func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// failOf lets a share of the requests for goods fail by chance, 0..1.
+func (s *shop) failOf(share float64) { s.share.Store(uint64(1000 * share)) }
+
 func (s *shop) goods(w http.ResponseWriter, r *http.Request) {
 	n := s.sold.Add(1)
 	s.last.Store(time.Now().UnixNano())
@@ -64,6 +69,10 @@ func (s *shop) goods(w http.ResponseWriter, r *http.Request) {
 		s.previews.Add(1)
 	}
 	w.Header().Set("X-Release", s.release)
+	if share := s.share.Load(); rand.Uint64N(1000) < share {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
 	if every := s.failing.Load(); every > 0 && n%every == 0 {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
