@@ -367,9 +367,12 @@ func TestMasked(t *testing.T) {
 			"sticky":  map[string]any{"cookie": "sluice_shop"},
 			"headers": map[string]any{"request": map[string]any{"set": map[string]any{"X-Api-Key": "s3cret", "X-Team": "shop", "authorization": "Basic s3cret"}}},
 			"rollout": map[string]any{"smoke_tests": []any{map[string]any{
-				"payload": map[string]any{"user": "u", "login": map[string]any{"password": "s3cret"}},
-				"capture": map[string]any{"auth_token": "$.token"},
+				"payload":           map[string]any{"user": "u", "login": map[string]any{"password": "s3cret"}},
+				"endpoint":          "/login?api_key=s3cret&lang=en",
+				"expected_response": map[string]any{"session": map[string]any{"token": "s3cret"}},
+				"capture":           map[string]any{"auth_token": "$.token"},
 			}}, "hooks": []any{map[string]any{
+				"url":  "https://hooks.example/run?k=s3cret&s3cret",
 				"body": map[string]any{"apiKey": "s3cret"}, "metadata": map[string]any{"token": "s3cret", "cmd": "hey"},
 			}}},
 		}},
@@ -377,6 +380,11 @@ func TestMasked(t *testing.T) {
 	got := toJSON(t, masked(in))
 	if strings.Contains(got, "s3cret") || !strings.Contains(got, `"X-Team":"shop"`) || !strings.Contains(got, `"cookie":"sluice_shop"`) || !strings.Contains(got, "$.token") {
 		t.Errorf("got %s", got)
+	}
+	for _, want := range []string{"/login?api_key=***&lang=en", "https://hooks.example/run?k=***&***"} {
+		if !strings.Contains(strings.ReplaceAll(got, `\u0026`, "&"), want) {
+			t.Errorf("got %s, want %s in it", got, want)
+		}
 	}
 	if !strings.Contains(toJSON(t, in), "s3cret") {
 		t.Error("the configuration itself was changed")

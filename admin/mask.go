@@ -1,14 +1,18 @@
 package admin
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // masked copies an effective configuration without the values of credentials
 // that the file holds as plain text, where config cannot know them for secrets: headers
-// set for a backend, headers and payloads of smoke tests, bodies and metadata of hooks.
+// set for a backend; headers, payloads, queries and expected answers of smoke tests; bodies, metadata and
+// the queries of hooks' URLs.
 func masked(v any) any { return maskBelow(v, false) }
 
 // carriers are the keys below which values are sent somewhere under free names.
-var carriers = map[string]bool{"headers": true, "set": true, "payload": true, "body": true, "metadata": true}
+var carriers = map[string]bool{"headers": true, "set": true, "payload": true, "expected_response": true, "body": true, "metadata": true}
 
 func maskBelow(v any, carried bool) any {
 	switch v := v.(type) {
@@ -17,6 +21,10 @@ func maskBelow(v any, carried bool) any {
 		for name, value := range v {
 			if carried && sensitive(name) {
 				out[name] = "***"
+				continue
+			}
+			if text, is := value.(string); is && !carried && (name == "url" || name == "endpoint") {
+				out[name] = maskQuery(text, name == "url")
 				continue
 			}
 			out[name] = maskBelow(value, carried || carriers[name])
@@ -30,6 +38,26 @@ func maskBelow(v any, carried bool) any {
 		return out
 	}
 	return v
+}
+
+// maskQuery hides the values of a URL's query: all, as where a hook goes is told by what stands
+// before, or those of names that usually stand before a credential.
+func maskQuery(text string, all bool) string {
+	before, query, has := strings.Cut(text, "?")
+	if !has {
+		return text
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, value, _ := strings.Cut(part, "=")
+		plain, err := url.QueryUnescape(name)
+		if all && value == "" { // the name itself may be the token
+			parts[i] = "***"
+		} else if value != "" && (all || err != nil || sensitive(plain)) {
+			parts[i] = name + "=***"
+		}
+	}
+	return before + "?" + strings.Join(parts, "&")
 }
 
 // sensitive tells names that usually stand before a credential.

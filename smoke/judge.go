@@ -111,7 +111,10 @@ func (r *runner) match(path string, want, got any) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(w)) {
 			member, ok := g[name]
-			if !ok {
+			switch {
+			case !ok && secretName(path+"."+name):
+				return fmt.Errorf("%s.%s: got nothing, want a value that is not shown", path, name)
+			case !ok:
 				return fmt.Errorf("%s.%s: got nothing, want %s", path, name, r.showWanted(w[name]))
 			}
 			if err := r.match(path+"."+name, w[name], member); err != nil {
@@ -168,7 +171,7 @@ func (r *runner) matchScalar(path string, want, got any) error {
 }
 
 func (r *runner) mismatch(path string, want, got any) error {
-	if secretName(path[strings.LastIndexByte(path, '.')+1:]) {
+	if secretName(path) { // what lies below a secret is one too
 		return fmt.Errorf("%s: got another value (not shown) than the one wanted", path)
 	}
 	return fmt.Errorf("%s: got %s, want %s", path, r.show(got), r.showWanted(want))

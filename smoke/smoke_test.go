@@ -199,7 +199,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	})
 	const hidden = "hunter2-\"quoted\"-key"
 	headers := map[string]string{"Authorization": "Bearer " + hidden, "X-Api-Key": "k-e-y-value"}
-	payload := map[string]any{"nested": []any{map[string]any{"password": hidden, "client_secret": "c-l-i-e-n-t"}}}
+	payload := map[string]any{"nested": []any{map[string]any{"password": hidden, "client_secret": "c-l-i-e-n-t", "secret": map[string]any{"value": "other"}}}}
 	test := func(name, path string, want any, capture map[string]string) config.SmokeTest {
 		return config.SmokeTest{Name: name, Endpoint: path, Method: "POST", Headers: headers, Payload: payload, ExpectedResponse: want, Capture: capture}
 	}
@@ -209,6 +209,8 @@ func TestSecretsNeverShow(t *testing.T) {
 		test("sent", "/", map[string]any{"sent": 1}, nil),
 		test("by name", "/", map[string]any{"token": "x"}, nil),
 		test("login", "/", nil, map[string]string{"session": "$.token"}),
+		test("missing", "/", map[string]any{"refresh_token": "w-a-n-t-e-d"}, nil),
+		test("below", "/", map[string]any{"sent": map[string]any{"nested": []any{map[string]any{"secret": map[string]any{"value": "w-a-n-t-e-d"}}}}}, nil),
 		test("redirect", "/redirect", nil, nil),
 		test("captured", "/?q=${session}", map[string]any{"query": "x"}, nil),
 		test("wanted", "/", map[string]any{"query": "${session}"}, nil),
@@ -219,7 +221,7 @@ func TestSecretsNeverShow(t *testing.T) {
 		if r.OK != (r.Name == "login") {
 			t.Errorf("%s: got %+v", r.Name, r)
 		}
-		for _, secret := range []string{"hunter2", "quoted", "k-e-y-value", "c-l-i-e-n-t", "s3cret-token", "p-a-s-s-word"} {
+		for _, secret := range []string{"hunter2", "quoted", "k-e-y-value", "c-l-i-e-n-t", "s3cret-token", "p-a-s-s-word", "w-a-n-t-e-d"} {
 			if strings.Contains(r.Message, secret) {
 				t.Errorf("%s shows %s: %s", r.Name, secret, r.Message)
 			}
