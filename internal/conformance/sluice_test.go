@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// binary is the sluice under test: $SLUICE_BIN, or one built for this run.
-var binary = sync.OnceValues(func() (string, error) {
+// built is the sluice under test: $SLUICE_BIN, or one built for this run.
+var built = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("SLUICE_BIN"); path != "" {
 		return path, nil
 	}
@@ -113,7 +113,7 @@ func (p *program) until(t testing.TB, what string, ok func() bool) {
 // settings are further lines of the service.
 func boot(t testing.TB, origin, settings string) (address string, p *program) {
 	t.Helper()
-	path, err := binary()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
