@@ -69,6 +69,10 @@ bench: build ## hot-path benchmarks with allocations, then CPU per request again
 	@command -v nginx >/dev/null || { echo "for the comparison with nginx, install the package nginx-light"; exit 1; }
 	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -run '^$$' -bench CPUPerRequest -benchtime 1x .
 
+.PHONY: soak
+soak: build ## load with reloads, rollouts, dying backends for TIME (default 10m); counts must agree, memory stay flat
+	$(GO) run ./internal/soak -sluice bin/sluice -time $(if $(filter file,$(origin TIME)),10m,$(TIME))
+
 .PHONY: check
 check: ## what CI runs: lint, test, race, short fuzz, demo
 	$(MAKE) lint

@@ -1,0 +1,74 @@
+package trial
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"text/tabwriter"
+)
+
+// Table keeps promises in the order in which they were first judged. The zero value is empty;
+// safe for concurrent use.
+type Table struct {
+	mu   sync.Mutex
+	rows []row
+}
+
+type row struct {
+	promise, got, want string
+	held               bool
+}
+
+// Judge enters one promise: whether it was held, what was seen and what was wanted. A promise
+// that was broken once stays broken, and shows how it was broken first.
+func (t *Table) Judge(promise string, held bool, got, want any) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := row{promise, fmt.Sprint(got), fmt.Sprint(want), held}
+	for i := range t.rows {
+		if t.rows[i].promise == promise {
+			if t.rows[i].held {
+				t.rows[i] = next
+			}
+			return held
+		}
+	}
+	t.rows = append(t.rows, next)
+	return held
+}
+
+// Equal judges got == want.
+func Equal[T comparable](t *Table, promise string, got, want T) bool {
+	return t.Judge(promise, got == want, got, want)
+}
+
+// Broken are the promises that were not held.
+func (t *Table) Broken() (all []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.rows {
+		if !r.held {
+			all = append(all, r.promise)
+		}
+	}
+	return all
+}
+
+// Print writes the table.
+func (t *Table) Print(w io.Writer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "\tpromise\tseen\twanted")
+	for _, r := range t.rows {
+		sign := "ok"
+		if !r.held {
+			sign = "BROKEN"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", sign, r.promise, oneLine(r.got), oneLine(r.want))
+	}
+	return tw.Flush()
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

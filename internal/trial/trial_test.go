@@ -1,0 +1,61 @@
+package trial
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestScrapeSum(t *testing.T) {
+	s, err := ParseScrape("# HELP x y\nx_total{service=\"a\",version=\"v1\"} 2\nx_total{service=\"a\",version=\"v2\"} 3\nx_total{service=\"aa\",version=\"v1\"} 7\nx_totals{service=\"a\"} 9\ny 1e3\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		metric string
+		labels []string
+		want   float64
+	}{
+		{"x_total", nil, 12},
+		{"x_total", []string{`service="a"`}, 5},
+		{"x_total", []string{`service="a"`, `version="v2"`}, 3},
+		{"x_total", []string{`ice="a"`}, 0},
+		{"y", nil, 1000},
+		{"z", nil, 0},
+	} {
+		if got := s.Sum(c.metric, c.labels...); got != c.want {
+			t.Errorf("%s%v: got %g, want %g", c.metric, c.labels, got, c.want)
+		}
+	}
+	for _, bad := range []string{"x", "x one"} {
+		if _, err := ParseScrape(bad); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+func TestTableRemembersTheFirstBreak(t *testing.T) {
+	var table Table
+	Equal(&table, "sums agree", 3, 3)
+	Equal(&table, "sums agree", 3, 4)
+	Equal(&table, "sums agree", 5, 5)
+	table.Judge("memory is flat", true, "20 MiB", "at most\n30 MiB")
+	if got := table.Broken(); len(got) != 1 || got[0] != "sums agree" {
+		t.Errorf("broken: got %q", got)
+	}
+	var out bytes.Buffer
+	if err := table.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"BROKEN  sums agree      3       4\n", "ok      memory is flat  20 MiB  at most 30 MiB\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestKilobytes(t *testing.T) {
+	if got := kilobytes([]byte("Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t     800 kB\n"), "VmRSS"); got != 800<<10 {
+		t.Errorf("got %d", got)
+	}
+}
