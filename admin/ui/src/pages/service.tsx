@@ -82,7 +82,7 @@ function Title({ service, rollout, operator, open }: { service: Service; rollout
       {operator && (
         <div class="actions" role="group" aria-label="Actions">
           {offered.map((v) => <button key={v} type="button" class={v === 'promote' && rollout?.gate ? 'primary' : ''} title={verbs[v].what(service, rollout)} onClick={() => open({ what: 'verb', verb: v })}>{labelOf(v, rollout)}</button>)}
-          <button type="button" aria-keyshortcuts="w" onClick={() => open({ what: 'weights' })}>Weights<kbd>w</kbd></button>
+          <button type="button" aria-keyshortcuts="w" onClick={() => open({ what: 'weights' })}>Weights<kbd aria-hidden="true">w</kbd></button>
           <AbortButton service={service} />
         </div>
       )}
@@ -129,7 +129,7 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
       <section class="card series">
         <header>
           <h2>Traffic</h2>
-          <div class="chips" role="group" aria-label="Time shown">{windows.map((w, i) => <button key={w} type="button" aria-pressed={w === span} onClick={() => setSpan(w)}>{w}<kbd>{i + 1}</kbd></button>)}</div>
+          <div class="chips" role="group" aria-label="Time shown">{windows.map((w, i) => <button key={w} type="button" aria-pressed={w === span} onClick={() => setSpan(w)}>{w}<kbd aria-hidden="true">{i + 1}</kbd></button>)}</div>
         </header>
         {series && series.versions.some((v) => v.requests.length > 0)
           ? <Plots series={series} order={order} marks={marks} onMark={(m) => chosen(m.id)} />

@@ -13,9 +13,9 @@ export function AbortButton({ service, small }: { service: Service; small?: bool
   const what = how === 'rollout' ? 'Abort' : `All to ${service.stable}`
   return (
     <button type="button" class={`abort${small ? ' small' : ''}`} disabled={busy} aria-keyshortcuts={small ? undefined : 'a'}
-      aria-label={`${what}: ${service.name}`} title={how === 'rollout' ? `End the rollout, all traffic to ${service.stable}` : `Weight 100 % for ${service.stable}`}
+      title={how === 'rollout' ? `End the rollout, all traffic to ${service.stable}` : `Weight 100 % for ${service.stable}`}
       onClick={() => { setBusy(true); void abort(service).finally(() => setBusy(false)) }}>
-      {what}{!small && <kbd>a</kbd>}
+      {what}<span class="hidden"> {service.name}</span>{!small && <kbd aria-hidden="true">a</kbd>}
     </button>
   )
 }

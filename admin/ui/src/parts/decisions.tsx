@@ -13,7 +13,7 @@ const FIRST = 30
 export function Decisions({ decisions, open, onOpen }: Props) {
   if (decisions.length === 0) return <p class="muted">Nothing has been decided about this service yet.</p>
   return (
-    <ol class="decisions">
+    <ol class="decisions" tabIndex={0} aria-label="Decisions">
       {decisions.slice(0, FIRST).map((d) => <One key={d.id} decision={d} open={d.id === open} onOpen={onOpen} />)}
       {decisions.length > FIRST && <li class="muted small">{decisions.length - FIRST} older ones: <code>sluice events</code>, or <code>GET decisions</code>.</li>}
     </ol>

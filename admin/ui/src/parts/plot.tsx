@@ -43,7 +43,8 @@ export function Plot(props: PlotProps) {
     const dark = matchMedia('(prefers-color-scheme: dark)')
     const build = (): void => {
       plot.current?.destroy()
-      plot.current = new uPlot(options(latest, legend.current!, host.current!.clientWidth), latest.current.data, host.current!)
+      if (!host.current) return // on its way out
+      plot.current = new uPlot(options(latest, legend.current!, host.current.clientWidth), latest.current.data, host.current)
       readout(plot.current, latest.current, legend.current!)
     }
     build()

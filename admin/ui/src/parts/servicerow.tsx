@@ -16,7 +16,8 @@ export class ServiceRow extends Component<Props> {
   private drawn = ''
 
   override shouldComponentUpdate(next: Props): boolean {
-    return next.spark !== this.props.spark || reads(next) !== this.drawn
+    if (next.spark !== this.props.spark) return true
+    return next.service !== this.props.service && reads(next) !== this.drawn
   }
 
   override render() {

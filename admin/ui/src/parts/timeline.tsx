@@ -18,7 +18,7 @@ export function Timeline({ events, chosen }: Props) {
   if (events.length === 0) return <p class="muted">Nothing has happened since sluice started.</p>
   return (
     <>
-      <ol class="timeline">
+      <ol class="timeline" tabIndex={0} aria-label="Events">
         {listed.map((e) => (
           <li key={e.id || e.time} ref={String(e.id) === chosen ? item : undefined} class={String(e.id) === chosen ? 'chosen' : ''} data-event={e.type}>
             <time dateTime={e.time}>{moment(e.time)}</time>

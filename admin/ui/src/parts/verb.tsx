@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { call, ofService } from '../api/client'
 import type { Rollout, Service, Verb } from '../api/types'
 import { percent, span } from '../lib/format'
@@ -34,12 +34,13 @@ interface Props { service: Service; rollout: Rollout | undefined; verb: Verb; on
 export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props) {
   const [base, setBase] = useState(opened)
   const [stale, setStale] = useState(false)
-  const preview = usePreview(verb + base.etag, (signal) => steer(base.name, verb, { dryRun: true, etag: base.etag, signal }))
-  const faster = stale || preview.problem?.stale === true
+  const etag = verb === 'pause' ? undefined : base.etag // to hold still must not depend on who was faster
+  const preview = usePreview(verb + base.etag, (signal) => steer(base.name, verb, { dryRun: true, etag, signal }))
+  const outdated = preview.problem?.stale === true
   const w = verbs[verb]
   const meant = verb === 'start' ? {} : { id: r?.id, gate: verb === 'promote' ? r?.gate : undefined }
   const act = async (reason: string): Promise<void> => {
-    const after = await steer(base.name, verb, { ...meant, etag: base.etag, reason })
+    const after = await steer(base.name, verb, { ...meant, etag, reason })
     toast(`${base.name}: ${labelOf(verb, r).toLowerCase()} done; rollout is ${signOfPhase(after.phase).word}`)
     refresh(base.name)
   }
@@ -47,13 +48,14 @@ export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props
     const fresh = await call<Service>(ofService(base.name)).catch(() => undefined)
     if (fresh) { setBase(fresh); setStale(false) }
   }
+  useEffect(() => { if (outdated) void look() }, [outdated, base]) // nothing was confirmed yet: how it is now is what counts
   return (
     <Dialog title={w.title(base, r)} onClose={onClose}>
       <p>{w.what(base, r)}</p>
-      {!faster && preview.problem && <p class="fault" role="alert">{preview.problem.message}</p>}
+      {!stale && !outdated && preview.problem && <p class="fault" role="alert">{preview.problem.message}</p>}
       {preview.value && <Outlook now={r} then={preview.value} starting={verb === 'start' || verb === 'retry'} />}
-      {faster && <Conflict by="" onReload={() => void look()} />}
-      <Confirm label={labelOf(verb, r)} danger={w.danger} ready={preview.value !== undefined && !faster} onClose={onClose} act={act} onStale={() => setStale(true)} />
+      {stale && <Conflict by="" onReload={() => void look()} />}
+      <Confirm label={labelOf(verb, r)} danger={w.danger} ready={preview.value !== undefined && !stale} onClose={onClose} act={act} onStale={() => setStale(true)} />
     </Dialog>
   )
 }

@@ -9,8 +9,19 @@ export interface Attention extends Sign { rank: number }
 
 const none: Attention = { rank: 0, word: '', shape: 'dot', tone: 'calm' }
 
+const judged = new WeakMap<Service, Attention>() // a service that did not change is not looked at again
+
 /** attentionOf is the most urgent thing about s. */
 export function attentionOf(s: Service): Attention {
+  let found = judged.get(s)
+  if (!found) {
+    found = urgent(s)
+    judged.set(s, found)
+  }
+  return found
+}
+
+function urgent(s: Service): Attention {
   let most = rolloutOf(s)
   for (const v of s.versions) {
     const one = versionOf(s, v)

@@ -1,0 +1,88 @@
+package dashboard
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// axeSource is axe-core as npm put it beside the page's sources; without it the test is skipped, but never in CI.
+func axeSource(t testing.TB) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "admin", "ui", "node_modules", "axe-core", "axe.min.js"))
+	if err == nil {
+		return string(data)
+	}
+	const missing = "no axe-core here: accessibility is not tried; run npm ci in admin/ui"
+	if os.Getenv("CI") == "true" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+	return ""
+}
+
+// axe-core finds nothing that is serious, on no page, in no theme, at no width.
+func TestAccessible(t *testing.T) {
+	axe := axeSource(t)
+	b := startChromium(t)
+	v1, v2 := startShopper(t, 0), startShopper(t, 0)
+	p := bootWith(t, operatorSecret, roles, "services:\n"+shopService("shop", v1, v2, 0, gatedRollout)+shopService("cart", v1, v2, 20, ""))
+	p.drive("shop.test", 50)
+	p.drive("cart.test", 50)
+	p.rollout("shop", "start")
+	p.gate("shop", "stage:expansion")
+	page := newTab(t, b)
+	page.forgive("401")
+	look := func(what string) {
+		t.Helper()
+		var found []struct {
+			ID, Impact, Help string
+			Nodes            []struct{ HTML, FailureSummary string }
+		}
+		page.ask(axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical"))`, &found)
+		for _, v := range found {
+			for _, n := range v.Nodes {
+				t.Errorf("%s: %s (%s): %s\n%s\n%s", what, v.ID, v.Impact, v.Help, tail(n.HTML, 300), n.FailureSummary)
+			}
+		}
+	}
+	page.open(p.page(""))
+	page.until("the sign-in", `document.querySelector("#token")`)
+	look("sign-in")
+	page.fill("#token", operatorSecret)
+	page.press("Enter")
+	v2.fails.Store(10_000)
+	page.until("a cut", `document.querySelector("[data-state=tripped]")`)
+	for _, theme := range []string{"light", "dark"} {
+		page.theme(theme)
+		for _, width := range []int{1440, 320} {
+			page.viewport(width, 900, 1, width < 500)
+			for _, where := range []string{"#/", "#/services/shop", "#/services/cart", "#/api"} {
+				page.ask("location.hash = "+quoted(where), nil)
+				page.until("the page", map[bool]string{true: `document.querySelector(".operation")`, false: `document.querySelector("[data-version=v2]")`}[strings.Contains(where, "api")])
+				page.until("the plots", `!location.hash.includes("services/") || document.querySelector(".plot canvas")`)
+				look(theme + " " + where)
+				var over float64
+				if page.ask("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
+					t.Errorf("%s at %d pixels: %v pixels too wide", where, width, over)
+				}
+			}
+		}
+		page.viewport(1440, 900, 1, false)
+		page.ask(`location.hash = "#/services/cart"`, nil)
+		page.until("the page", `document.querySelector("[data-decision] .entry")`)
+		page.click("[data-decision] .entry")
+		look(theme + " decision")
+		page.press("w")
+		page.until("the dialog", `document.querySelector("dialog[open]")`)
+		look(theme + " weights")
+		page.press("Escape")
+		page.until("the dialog to close", `!document.querySelector("dialog")`)
+		page.press("?")
+		page.until("the dialog", `document.querySelector("dialog[open]")`)
+		look(theme + " help")
+		page.press("Escape")
+		page.until("the dialog to close", `!document.querySelector("dialog")`)
+	}
+}
