@@ -24,16 +24,20 @@ const maxConnections = 1024
 // needs tls and somebody to tell callers by: tokens or client_ca; loopback and
 // Unix sockets need neither. A Unix socket gets mode 0600 and replaces one that
 // nobody listens to any more. Certificate files are read again when they change.
-func Listen(cfg config.Admin) (net.Listener, error) {
+func Listen(cfg config.Admin) (net.Listener, error) { return ListenOn(cfg, nil) }
+
+// ListenOn is Listen, but where inherit returns a listener for cfg's address, on a socket that is
+// open already, it uses that one under the same conditions. nil: none is open.
+func ListenOn(cfg config.Admin, inherit func(address string) (net.Listener, error)) (net.Listener, error) {
 	files, err := newCertificates(cfg.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("admin.tls: %w", err)
 	}
-	ln, err := open(cfg)
+	ln, err := open(cfg, inherit)
 	if err != nil {
 		return nil, fmt.Errorf("admin.address %s: %w", cfg.Address, err)
 	}
-	l := &listener{Listener: &bounded{Listener: ln}, files: files}
+	l := &listener{Listener: &bounded{Listener: ln}, socket: ln, files: files}
 	if files != nil {
 		l.Listener = tls.NewListener(l.Listener, files.serverConfig())
 	}
@@ -60,13 +64,40 @@ func Retarget(ln net.Listener, cfg config.Admin) (commit func(), err error) {
 // listener is the admin socket with the certificates it shows (nil: plain text).
 type listener struct {
 	net.Listener
-	files *certificates
+	socket net.Listener // below all
+	files  *certificates
 }
 
-func open(cfg config.Admin) (net.Listener, error) {
-	if path, unix := strings.CutPrefix(cfg.Address, "unix:"); unix {
+// Socket is what ln, which Listen opened, accepts from as the system knows it; nil for another listener.
+func Socket(ln net.Listener) net.Listener {
+	if l, ok := ln.(*listener); ok {
+		return l.socket
+	}
+	return nil
+}
+
+func open(cfg config.Admin, inherit func(string) (net.Listener, error)) (net.Listener, error) {
+	path, unix := strings.CutPrefix(cfg.Address, "unix:")
+	var addr *net.TCPAddr
+	if !unix {
+		var err error
+		if addr, err = reachable(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if inherit != nil {
+		if ln, err := inherit(cfg.Address); ln != nil || err != nil {
+			return ln, err
+		}
+	}
+	if unix {
 		return openUnix(path)
 	}
+	return net.ListenTCP("tcp", addr)
+}
+
+// reachable resolves the address, and refuses one that others can reach unless it is protected.
+func reachable(cfg config.Admin) (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", cfg.Address)
 	if err != nil {
 		return nil, err
@@ -79,7 +110,7 @@ func open(cfg config.Admin) (net.Listener, error) {
 			return nil, errors.New("others can reach this address, so it needs admin.tokens or admin.tls.client_ca; loopback or unix:/path do not")
 		}
 	}
-	return net.ListenTCP("tcp", addr)
+	return addr, nil
 }
 
 // openUnix sets the mode on the descriptor before the socket gets its name, so

@@ -92,7 +92,7 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 		seen[l.Address] = true
 		k := old[l.Address]
 		if k == nil {
-			ln, err := openSocket(l.Address)
+			ln, err := s.openSocket(l.Address)
 			if err != nil {
 				return nil, fresh, fmt.Errorf("listener %s: %w", l.Address, err)
 			}
@@ -104,7 +104,12 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 	return next, fresh, nil
 }
 
-func openSocket(address string) (net.Listener, error) {
+func (s *Server) openSocket(address string) (net.Listener, error) {
+	if s.inherit != nil {
+		if ln, err := s.inherit(address); ln != nil || err != nil {
+			return ln, err
+		}
+	}
 	path, unix := strings.CutPrefix(address, "unix:")
 	if !unix {
 		return net.Listen("tcp", address)
@@ -134,6 +139,24 @@ func (s *Server) Addresses() []net.Addr {
 	out := make([]net.Addr, len(s.sockets))
 	for i, k := range s.sockets {
 		out[i] = k.Addr()
+	}
+	return out
+}
+
+// Socket is an open listener as the system knows it, for a process that is to take it over.
+type Socket struct {
+	Address  string // as given to Listen
+	Listener net.Listener
+}
+
+// Sockets are the open ones, in the order given to Listen. They are the server's: it goes on
+// accepting from them, and closes them.
+func (s *Server) Sockets() []Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Socket, len(s.sockets))
+	for i, k := range s.sockets {
+		out[i] = Socket{Address: k.address, Listener: k.Listener}
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type Server struct {
 	live     *router.Live
 	log      *AccessLog
 	logger   *slog.Logger
+	inherit  func(address string) (net.Listener, error)
 	settings atomic.Pointer[Settings]
 	accepts  *fasthttp.Server
 	mirrors  *mirrors
@@ -48,7 +50,7 @@ func New(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{live: o.Live, log: o.AccessLog, logger: o.Logger}
+	s := &Server{live: o.Live, log: o.AccessLog, logger: o.Logger, inherit: o.Inherit}
 	s.conns.open = make(map[*clientConn]struct{})
 	s.counts.refused = make(map[string]*atomic.Uint64)
 	for _, r := range refusals {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -13,6 +14,9 @@ type Options struct {
 	Live      *router.Live
 	AccessLog *AccessLog   // nil: none
 	Logger    *slog.Logger // nil discards
+	// Inherit returns a listener for an address on a socket that is open already, or nil;
+	// the server owns it then. nil: none is. See Sockets.
+	Inherit func(address string) (net.Listener, error)
 }
 
 // Settings hold for all requests and may change at a reload. Zero durations
