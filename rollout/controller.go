@@ -128,10 +128,8 @@ func (c *Controller) load(st *documents) {
 }
 
 // Run judges and reacts until ctx ends, saves what is live, gives the state
-// directory free, and returns nil. Called again, it takes the directory back and goes on
-// from what is live in this process, whatever another has written meanwhile.
+// directory free, and returns nil. It is called once, and again after TakeBack.
 func (c *Controller) Run(ctx context.Context) error {
-	c.takeBack()
 	stop := make(chan struct{})
 	var helpers sync.WaitGroup
 	helpers.Go(func() { c.journal.follow(stop) })

@@ -68,7 +68,7 @@ func (s *saver) wait(within time.Duration) error {
 
 func (s *saver) begin() {
 	s.mu.Lock()
-	s.running, s.ended = true, false
+	s.running = true
 	s.mu.Unlock()
 }
 

@@ -2,13 +2,11 @@ package rollout
 
 import "context"
 
-// takeBack makes ready for a further Run, after one that has ended: the process gave its state
-// away to another, which then did not come to serve. The disk is behind from then on: the first save
-// of what is live puts that right, and is kicked here. Before the first Run it does nothing.
-func (c *Controller) takeBack() {
-	if c.life.Err() == nil {
-		return
-	}
+// TakeBack makes ready for a further Run, after one that has ended: the process gave its state
+// away to another, which then did not come to serve. It takes the directory back; what is live
+// in this process counts, whatever the other has written, and is saved soon. Commands are taken from
+// its return on. Only between two calls of Run.
+func (c *Controller) TakeBack() {
 	c.mu.Lock()
 	c.life, c.endTasks = context.WithCancel(context.Background())
 	for _, s := range c.ordered {
@@ -17,16 +15,23 @@ func (c *Controller) takeBack() {
 		}
 	}
 	c.mu.Unlock()
-	if c.saver.store == nil {
-		return
-	}
-	c.saver.disk.Lock()
-	err := c.saver.store.reopen()
-	c.saver.disk.Unlock()
-	if err != nil {
+	if err := c.saver.reopen(); err != nil {
 		c.journal.Add(Event{Type: "store", Message: "state is not kept for now: " + err.Error()})
 	}
-	c.saver.kick()
+}
+
+// reopen is the opposite of end.
+func (s *saver) reopen() (err error) {
+	if s.store != nil {
+		s.disk.Lock()
+		err = s.store.reopen()
+		s.disk.Unlock()
+	}
+	s.mu.Lock()
+	s.ended = false
+	s.mu.Unlock()
+	s.kick()
+	return err
 }
 
 // anew is a task that was recalled, to be asked for again under the same number.

@@ -51,6 +51,7 @@ func TestRunAgainAfterTheStateWasGivenAway(t *testing.T) {
 			t.Error("the state belongs to two")
 		}
 		other.Close()
+		b.TakeBack()
 
 		run(func() {
 			if out.asked("smoke") != 2 {
