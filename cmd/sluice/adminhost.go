@@ -13,6 +13,7 @@ import (
 // adminHost holds the admin socket, and replaces it when the file names another
 // address. Tokens and roles are read from the configuration in force.
 type adminHost struct {
+	inherit  func(address string) (net.Listener, error) // of sockets that are open already
 	mu       sync.Mutex
 	address  string
 	listener net.Listener
@@ -33,7 +34,7 @@ func (h *adminHost) prepare(cfg config.Admin) (func(commit bool), error) {
 			}
 		}, err
 	}
-	ln, err := admin.Listen(cfg)
+	ln, err := admin.ListenOn(cfg, h.inherit)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,16 @@ func (h *adminHost) current() (net.Listener, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.listener, h.changed
+}
+
+// socket is the open socket and its configured address; nil: there is none.
+func (h *adminHost) socket() (address string, ln net.Listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listener == nil {
+		return "", nil
+	}
+	return h.address, admin.Socket(h.listener)
 }
 
 func (h *adminHost) close() {

@@ -39,7 +39,14 @@ type app struct {
 	scaling    *router.Scaling
 	series     *series.Keeper
 	certs      certificateSet
-	tapes      []tape // what is recorded; empty: nothing
+	tapes      []*tape // what is recorded; empty: nothing
+
+	sockets     *sockets // given to the process when it began
+	supervisor  supervisor
+	predecessor *predecessor    // nil: none
+	binary      string          // that an upgrade starts
+	pidFile     pidFile         // "": none
+	successors  chan *successor // ready to take over
 
 	reloading sync.Mutex     // one reload at a time
 	began     *config.Config // the one that the process started with
@@ -56,7 +63,13 @@ type reloadCount struct {
 
 // newApp builds every part for cfg and opens the sockets, but serves nothing yet.
 func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
-	a := &app{logger: logger, live: router.NewLive(), certs: certificateSet{logger: logger}}
+	return newAppOn(&sockets{}, cfg, logger)
+}
+
+// newAppOn is newApp with sockets that are open already.
+func newAppOn(given *sockets, cfg *config.Config, logger *slog.Logger) (*app, error) {
+	a := &app{logger: logger, live: router.NewLive(), certs: certificateSet{logger: logger}, sockets: given, successors: make(chan *successor)}
+	a.adminHost.inherit = given.inherit
 	var err error
 	if a.accessLog, err = proxy.OpenAccessLog(accessLogOptions(cfg.AccessLog, logger)); err != nil {
 		return nil, fmt.Errorf("access_log: %w", err)
@@ -82,7 +95,7 @@ func newApp(cfg *config.Config, logger *slog.Logger) (*app, error) {
 
 // serve builds what answers requests, and brings cfg into force.
 func (a *app) serve(cfg *config.Config) (err error) {
-	a.proxy, err = proxy.New(proxy.Options{Live: a.live, AccessLog: a.accessLog, Logger: a.logger})
+	a.proxy, err = proxy.New(proxy.Options{Live: a.live, AccessLog: a.accessLog, Logger: a.logger, Inherit: a.sockets.inherit})
 	if err != nil {
 		return err
 	}
@@ -182,6 +195,8 @@ func (a *app) discard(table, inForce *router.Table) {
 
 // reload reads the file, and those that it names, again. A bad file changes nothing.
 func (a *app) reload(path string) {
+	a.supervisor.reloading()
+	defer a.tellReady()
 	a.certs.refresh()
 	cfg, err := config.Load(path)
 	if err == nil {
@@ -272,8 +287,8 @@ func (a *app) endpointChanged(c upstream.Change) {
 	})
 }
 
-// run serves until ctx ends, then drains and stops the parts in order: the
-// proxy before what it depends on, the admin listener last.
+// run serves until ctx ends or a successor has taken over, then drains and stops the parts
+// in order: the proxy before what it depends on, the admin listener last.
 func (a *app) run(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
 	var parts lifetimes
@@ -283,23 +298,69 @@ func (a *app) run(ctx context.Context) error {
 	parts.start(background, "notifications", a.sender.Run)
 	parts.start(background, "events", a.teller().Run) // until all that the controller told is told
 	parts.start(background, "scaling", a.scaling.Run)
+	for _, t := range a.tapes {
+		parts.start(background, "recording", func(ctx context.Context) error { return a.record(ctx, t) })
+	}
 	parts.start(background, "series", a.series.Run)
 	parts.start(background, "controller", a.controller.Run)
 	parts.start(background, "experiments", a.tellExperiments)
 	parts.start(background, "metrics", a.poller.Run)
 	parts.start(background, "proxy", a.proxy.Run)
-	cause := parts.wait(ctx)
+	parts.start(background, "watchdog", func(ctx context.Context) error {
+		return a.supervisor.guard(ctx, func() { a.proxy.Addresses() })
+	})
+	a.begun()
+	upgraded, cause := a.await(ctx, &parts)
 	if cause == nil {
-		a.drain(background)
+		a.drain(background, upgraded)
 	}
+	a.pidFile.remove()
 	return errors.Join(cause, parts.stop())
 }
 
+// begun tells whom it concerns that requests are answered.
+func (a *app) begun() {
+	if err := a.pidFile.write(); err != nil {
+		a.logger.Error("pid file not written", "error", err)
+	}
+	a.sockets.settle(a.logger)
+	a.predecessor.serving()
+	a.tellReady()
+}
+
+func (a *app) tellReady() {
+	a.supervisor.ready(fmt.Sprintf("serving %d services, configuration %s", len(a.config.Load().Services), a.config.Load().Version))
+}
+
+// await blocks until ctx ends, a successor has taken over, or a part ends by itself (why).
+func (a *app) await(ctx context.Context, parts *lifetimes) (upgraded bool, cause error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case err := <-parts.ended:
+			return false, err
+		case s := <-a.successors:
+			err := a.handOver(ctx, parts, s)
+			s.result <- err
+			if err == nil {
+				return true, nil
+			}
+		}
+	}
+}
+
 // drain lets clients finish: /readyz turns 503, the delay gives load balancers
-// time to see it, then the listeners close and what is in flight ends.
-func (a *app) drain(ctx context.Context) {
+// time to see it, then the listeners close and what is in flight ends. Where a
+// successor answers at the same address, no balancer has to see anything.
+func (a *app) drain(ctx context.Context, upgraded bool) {
 	d := a.config.Load().Drain
 	a.draining.Store(true)
+	if upgraded {
+		d.Delay = 0
+	} else {
+		a.supervisor.stopping("draining")
+	}
 	a.logger.Info("draining", "delay", d.Delay, "timeout", d.Timeout)
 	time.Sleep(d.Delay)
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)

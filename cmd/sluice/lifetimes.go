@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // lifetimes runs the parts of a process and stops them in the reverse order of
@@ -15,8 +16,9 @@ type lifetimes struct {
 
 type part struct {
 	name   string
+	run    func(context.Context) error
 	cancel context.CancelFunc
-	done   chan error
+	done   chan error // nil: halted
 }
 
 // start runs a part in a goroutine of its own.
@@ -24,9 +26,15 @@ func (l *lifetimes) start(ctx context.Context, name string, run func(context.Con
 	if l.ended == nil {
 		l.ended = make(chan error, 16)
 	}
+	l.parts = append(l.parts, part{name: name, run: run})
+	l.begin(ctx, &l.parts[len(l.parts)-1])
+}
+
+func (l *lifetimes) begin(ctx context.Context, p *part) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := part{name: name, cancel: cancel, done: make(chan error, 1)}
-	l.parts = append(l.parts, p)
+	done := make(chan error, 1)
+	p.cancel, p.done = cancel, done
+	name, run := p.name, p.run
 	go func() {
 		err := run(ctx)
 		if err != nil {
@@ -34,31 +42,49 @@ func (l *lifetimes) start(ctx context.Context, name string, run func(context.Con
 		} else if ctx.Err() == nil {
 			err = fmt.Errorf("%s: ended unexpectedly", name)
 		}
-		p.done <- err
+		done <- err
 		if ctx.Err() == nil {
 			l.ended <- err
 		}
 	}()
 }
 
-// wait blocks until ctx ends (nil) or a part ends by itself (why).
-func (l *lifetimes) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-l.ended:
-		return err
+// halt stops the parts of a name alone, and returns what they say.
+func (l *lifetimes) halt(name string) error {
+	var all []error
+	for i := range l.parts {
+		if l.parts[i].name == name {
+			all = append(all, l.parts[i].end())
+		}
 	}
+	return errors.Join(all...)
+}
+
+// revive starts parts again that were halted, in the order of their start.
+func (l *lifetimes) revive(ctx context.Context, names ...string) {
+	for i := range l.parts {
+		if p := &l.parts[i]; p.done == nil && slices.Contains(names, p.name) {
+			l.begin(ctx, p)
+		}
+	}
+}
+
+// end stops a part and waits for it, unless that is done.
+func (p *part) end() error {
+	if p.done == nil {
+		return nil
+	}
+	p.cancel()
+	err := <-p.done
+	p.done = nil
+	return err
 }
 
 // stop ends the parts, the last started first, and returns what they say.
 func (l *lifetimes) stop() error {
 	var all []error
 	for i := len(l.parts) - 1; i >= 0; i-- {
-		l.parts[i].cancel()
-		if err := <-l.parts[i].done; err != nil {
-			all = append(all, err)
-		}
+		all = append(all, l.parts[i].end())
 	}
 	return errors.Join(all...)
 }

@@ -9,17 +9,18 @@ import (
 
 	"sluice/config"
 	"sluice/recording"
+	"sluice/router"
 )
 
 // tape is one service recorded to one file, for `sluice simulate --replay`.
 type tape struct {
-	service string
-	file    *os.File
+	service, path string
+	file          *os.File // nil: not open
 }
 
 // openTapes opens what --record SERVICE=FILE asks for.
-func openTapes(flags []string, cfg *config.Config) ([]tape, error) {
-	var tapes []tape
+func openTapes(flags []string, cfg *config.Config) ([]*tape, error) {
+	var tapes []*tape
 	for _, flag := range flags {
 		service, path, ok := strings.Cut(flag, "=")
 		if !ok || service == "" || path == "" {
@@ -32,19 +33,30 @@ func openTapes(flags []string, cfg *config.Config) ([]tape, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--record %s: %w", service, err)
 		}
-		tapes = append(tapes, tape{service, file})
+		tapes = append(tapes, &tape{service, path, file})
 	}
 	return tapes, nil
 }
 
 // record writes a tape until ctx ends. A destination that fails ends the recording,
-// never the process.
-func (a *app) record(ctx context.Context, t tape) error {
-	defer t.file.Close()
-	err := recording.NewSampler(a.live, t.service, t.file).Run(ctx)
-	if err != nil {
-		a.logger.Error("recording ended", "service", t.service, "file", t.file.Name(), "error", err)
+// never the process. It may be called again.
+func (a *app) record(ctx context.Context, t *tape) error {
+	if err := t.write(ctx, a.live); err != nil {
+		a.logger.Error("recording ended", "service", t.service, "file", t.path, "error", err)
 		<-ctx.Done()
 	}
 	return nil
+}
+
+func (t *tape) write(ctx context.Context, live *router.Live) (err error) {
+	if t.file == nil {
+		if t.file, err = recording.Open(t.path); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		_ = t.file.Close() // each line was written by itself
+		t.file = nil
+	}()
+	return recording.NewSampler(live, t.service, t.file).Run(ctx)
 }

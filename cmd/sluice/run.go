@@ -14,27 +14,40 @@ import (
 )
 
 func newRunCommand() *cobra.Command {
-	var path string
-	var record []string
+	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "serve traffic",
 		Long: `Serve traffic until SIGTERM or SIGINT, which let the requests in flight end; a second one ends
-at once. SIGHUP, or saving the file, reloads it; SIGUSR1 reopens the access log.`,
-		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml\n  sluice run --record shop=shop.jsonl",
+at once. SIGHUP, or saving the file, reloads it; SIGUSR1 reopens the access log; SIGUSR2 starts the
+binary on disk, hands the sockets and the state over to it, and drains once that serves.
+
+Sockets that systemd passes on are used by the listeners that have their addresses.`,
+		Example: "  sluice run\n  sluice run -c /etc/sluice/sluice.yaml --pid-file /run/sluice/pid\n  sluice run --record shop=shop.jsonl",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), path, record)
+			return serve(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file (default $SLUICE_CONFIG, ./sluice.yaml, /etc/sluice/sluice.yaml)")
-	cmd.Flags().StringArrayVar(&record, "record", nil, "SERVICE=FILE: append the service's counts of every second, for sluice simulate --replay; may be repeated")
+	cmd.Flags().StringVarP(&o.config, "config", "c", "", "configuration file (default $SLUICE_CONFIG, ./sluice.yaml, /etc/sluice/sluice.yaml)")
+	cmd.Flags().StringArrayVar(&o.record, "record", nil, "SERVICE=FILE: append the service's counts of every second, for sluice simulate --replay; may be repeated")
+	cmd.Flags().StringVar(&o.pidFile, "pid-file", "", "file to hold the number of the process that serves; an upgrade puts the new one there")
 	return cmd
 }
 
+// runOptions are the flags of run.
+type runOptions struct {
+	config, pidFile string // "": found; none
+	record          []string
+}
+
 // serve is the whole life of a process: load, build, serve, drain.
-func serve(ctx context.Context, flag string, record []string) error {
-	path, err := config.Find(flag)
+func serve(ctx context.Context, o runOptions) error {
+	given, before, err := receive()
+	if err != nil {
+		return err
+	}
+	path, err := config.Find(o.config)
 	if err != nil {
 		return err
 	}
@@ -49,21 +62,26 @@ func serve(ctx context.Context, flag string, record []string) error {
 	logger.Info("configuration loaded", "config", path, "config_version", cfg.Version, "services", len(cfg.Services))
 	logInactive(logger, cfg)
 
-	tapes, err := openTapes(record, cfg)
-	if err != nil {
-		return err
-	}
-
 	// Signals are caught before the first socket opens, so that none is lost.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
-	a, err := newApp(cfg, logger)
+	if err := before.awaitState(logger); err != nil {
+		return err
+	}
+	tapes, err := openTapes(o.record, cfg)
 	if err != nil {
 		return err
 	}
-	a.tapes = tapes
+	a, err := newAppOn(given, cfg, logger)
+	if err != nil {
+		return err
+	}
+	a.tapes, a.predecessor, a.pidFile, a.supervisor = tapes, before, pidFile(o.pidFile), newSupervisor()
+	if a.binary, err = ownBinary(); err != nil {
+		logger.Warn("upgrades are not possible", "error", err)
+	}
 	return a.serveSignals(ctx, path, signals)
 }
 
@@ -98,9 +116,6 @@ func (a *app) serveSignals(ctx context.Context, path string, signals <-chan os.S
 	parts.start(background, "signals", func(ctx context.Context) error {
 		return a.handle(ctx, stop, path, signals, changed)
 	})
-	for _, t := range a.tapes {
-		parts.start(background, "recording", func(ctx context.Context) error { return a.record(ctx, t) })
-	}
 	a.announce()
 	freeMemory(a.config.Load())
 	return errors.Join(a.run(ctx), parts.stop())
@@ -111,40 +126,6 @@ func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// handle turns signals and file changes into reloads and the shutdown. It goes
-// on while draining, so that a second signal ends the process at once.
-func (a *app) handle(ctx context.Context, shutdown func(), path string, signals <-chan os.Signal, changed <-chan struct{}) error {
-	stopping := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changed:
-			if !stopping { // a reload would open sockets again
-				a.reload(path)
-			}
-		case s := <-signals:
-			switch {
-			case s == syscall.SIGHUP && stopping:
-				a.logger.Warn("not reloading: the process is shutting down")
-			case s == syscall.SIGHUP:
-				a.reload(path)
-			case s == syscall.SIGUSR1:
-				if err := a.accessLog.Reopen(); err != nil {
-					a.logger.Error("access log not reopened", "error", err)
-				}
-			case stopping:
-				a.logger.Warn("second signal, leaving at once", "signal", s.String())
-				os.Exit(exitFailed)
-			default:
-				a.logger.Info("shutting down", "signal", s.String())
-				stopping = true
-				shutdown()
-			}
-		}
 	}
 }
 
