@@ -80,9 +80,9 @@ type apiError struct {
 
 func (e *apiError) Error() string {
 	if e.Detail != "" {
-		return e.Detail
+		return harmless(e.Detail)
 	}
-	return fmt.Sprintf("admin API answered %d %s", e.Status, e.Title)
+	return fmt.Sprintf("admin API answered %d %s", e.Status, harmless(e.Title))
 }
 
 // get reads path into out.

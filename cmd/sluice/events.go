@@ -116,7 +116,7 @@ func (v *eventView) print(data string) error {
 	}
 	where := strings.TrimSuffix(e.Service+"/"+e.Version, "/")
 	_, err := fmt.Fprintf(v.screen.w, "%s  %s  %-20s %s\n", e.Time.Local().Format("15:04:05.000"),
-		v.screen.paint(eventColour(e.Type), fmt.Sprintf("%-10s", e.Type)), where, e.Message)
+		v.screen.paint(eventColour(e.Type), fmt.Sprintf("%-10s", harmless(e.Type))), harmless(where), harmless(e.Message))
 	return err
 }
 

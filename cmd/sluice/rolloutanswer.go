@@ -105,11 +105,14 @@ func (a *rolloutAnswer) clean() {
 	}
 }
 
-// harmless is text without control characters.
+// harmless is text without control characters, and without those that turn the direction of writing.
 func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
 		}
 		return r
 	}, text)

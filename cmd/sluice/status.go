@@ -228,7 +228,7 @@ func renderService(s screen, svc serviceView, columns []column) string {
 	if svc.SetBy != "" {
 		fmt.Fprintf(&b, "  (weights set by %s %s", svc.SetBy, svc.SetAt.Local().Format("2006-01-02 15:04:05"))
 		if svc.Reason != "" {
-			fmt.Fprintf(&b, ": %s", svc.Reason)
+			fmt.Fprintf(&b, ": %s", harmless(svc.Reason))
 		}
 		b.WriteString(")")
 	}
