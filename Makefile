@@ -6,6 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 E2E         := internal/e2e
+CONFORMANCE := internal/conformance
 UI          := admin/ui
 
 .DEFAULT_GOAL := help
@@ -36,7 +37,11 @@ demo: build ## watch a bad version being cut off, on real traffic (under a minut
 .PHONY: test
 test: build ## run every test, with real servers on loopback (Go alone is enough; beside nginx and prometheus where installed)
 	$(GO) test -timeout 5m ./...
-	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1 ./...
+	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -short -parallel 4 -timeout 10m -count=1 ./...
+
+.PHONY: kills
+kills: build ## kill running rollouts 200 times at random instants, under traffic (make test does it 20 times)
+	cd $(E2E) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -run TestRolloutsSurviveKills -timeout 10m -count=1 -v .
 
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
@@ -51,8 +56,10 @@ lint: ## formatting, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	cd $(E2E) && $(GO) vet ./...
+	cd $(CONFORMANCE) && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	cd $(E2E) && $(GO) run $(STATICCHECK) ./...
+	cd $(CONFORMANCE) && $(GO) run $(STATICCHECK) ./...
 
 .PHONY: fuzz
 fuzz: ## fuzz each parser for TIME (default 30s)
@@ -73,10 +80,15 @@ bench: build ## hot-path benchmarks with allocations, then CPU per request again
 soak: build ## load with reloads, rollouts, dying backends for TIME (default 10m); counts must agree, memory stay flat
 	$(GO) run ./internal/soak -sluice bin/sluice -time $(if $(filter file,$(origin TIME)),10m,$(TIME))
 
+.PHONY: conformance
+conformance: build ## hold RFC 9110 and 9112 on raw sockets, and beside foreign servers: one table (seconds)
+	cd $(CONFORMANCE) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1
+
 .PHONY: check
 check: ## what CI runs: lint, test, race, short fuzz, demo
 	$(MAKE) lint
 	$(MAKE) test
+	$(MAKE) conformance
 	$(MAKE) race
 	$(MAKE) fuzz TIME=5s
 	$(MAKE) demo

@@ -77,7 +77,7 @@ func TestCanaryExampleOfABadVersion(t *testing.T) {
 	t.Parallel()
 	v1, v2 := startShop(t, "1"), startShop(t, "2")
 	v2.failing.Store(3)
-	p := boot(t, canaryExample(t, v1, v2, "max_wait: 2h", "max_wait: 4s"))
+	p := boot(t, canaryExample(t, v1, v2, "max_wait: 2h", "max_wait: 2s"))
 	load := startTraffic(t, p, 500, "/")
 	p.until("v1 has traffic", func() bool { return v1.sold.Load() > 200 })
 	p.begin()

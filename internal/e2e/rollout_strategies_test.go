@@ -207,7 +207,7 @@ func TestRollingExampleThatHalts(t *testing.T) {
 	shops := []*shop{startShop(t, "1"), startShop(t, "2"), startShop(t, "1"), startShop(t, "2")}
 	shops[3].sick.Store(true)
 	p := boot(t, example(t, "rolling.yaml", at(shops, "interval: 5s", "interval: 100ms", "timeout: 1s", "timeout: 100ms",
-		"duration: 10s", "duration: 1s", "max_unavailable: 1", "max_unavailable: 0", "max_wait: 10m", "max_wait: 3s")...))
+		"duration: 10s", "duration: 1s", "max_unavailable: 1", "max_unavailable: 0", "max_wait: 10m", "max_wait: 2s")...))
 	load := startTraffic(t, p, 500, "/")
 	p.begin()
 	r := p.untilPhase("rolled_back")
