@@ -1,7 +1,7 @@
-// Package admin is the API, event stream and metrics on a net/http listener of
-// its own. It reads the router and the controller and changes things only
+// Package admin is the API, event stream, metrics and dashboard on a net/http
+// listener of its own. It reads the router and the controller and changes things only
 // through the controller, so that every change obeys the same rules, whoever
-// asks. It guards itself: roles by token or client certificate, Host and Origin
+// asks. It guards itself: roles by token, session or client certificate, Host and Origin
 // checks, an audit line per change. Server.Run owns its goroutines.
 package admin
 
