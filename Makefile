@@ -85,7 +85,7 @@ conformance: build ## hold RFC 9110 and 9112 on raw sockets, and beside foreign 
 	cd $(CONFORMANCE) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1
 
 .PHONY: check
-check: ## what CI runs: lint, test, race, short fuzz, demo
+check: ## what CI runs: lint, test, conformance, race, short fuzz, demo
 	$(MAKE) lint
 	$(MAKE) test
 	$(MAKE) conformance
