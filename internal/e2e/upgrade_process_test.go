@@ -92,8 +92,8 @@ func (l *lineage) start(files ...*os.File) {
 		l.t.Fatal(err)
 	}
 	defer log.Close()
-	// LISTEN_PID is known in the process alone.
-	l.first = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, l.bin, "run", "--config", l.config, "--pid-file", l.pidFile)
+	// What names the process is known in the process alone.
+	l.first = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$0" "$@"`, l.bin, "run", "--config", l.config, "--pid-file", l.pidFile)
 	l.first.Dir, l.first.Stdout, l.first.Stderr, l.first.ExtraFiles = l.dir, log, log, files
 	l.first.Env = append(os.Environ(), l.env...)
 	if err := l.first.Start(); err != nil {
