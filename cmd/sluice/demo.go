@@ -40,8 +40,9 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "watch a bad version being cut off: real backends, real load, the real proxy",
 		Long: `Start two backends, a load generator and the proxy in this process, break v2, and show how it is
-cut off. The last line is "RESULT {json}"; the exit code is 0 only if v2 was cut and v1 was not.`,
-		Example: "  sluice demo\n  sluice demo --fault hang\n  sluice demo --fault errors --duration 60s\n  sluice demo --shield",
+cut off. The last line is "RESULT {json}"; the exit code is 0 only if v2 was cut and v1 was not.
+The dashboard is at the address that is printed; --hold leaves it, and the traffic, until you interrupt.`,
+		Example: "  sluice demo\n  sluice demo --fault hang\n  sluice demo --fault errors --duration 60s\n  sluice demo --shield\n  sluice demo --hold",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := d.check(); err != nil {
@@ -56,6 +57,7 @@ cut off. The last line is "RESULT {json}"; the exit code is 0 only if v2 was cut
 	cmd.Flags().DurationVar(&d.duration, "duration", 30*time.Second, "length of the demo, 5s or more")
 	cmd.Flags().IntVar(&d.rate, "rate", 1000, "requests per second")
 	cmd.Flags().StringVar(&d.fault, "fault", faultDead, "what happens to v2: dead (every answer a 500), errors (2 % of them), hang (no answers)")
+	cmd.Flags().BoolVar(&d.hold, "hold", false, "go on after the story, with the dashboard, until interrupted")
 	cmd.Flags().BoolVar(&d.shield, "shield", false, "let stable answer requests that fail on v2, so that users see no failure at all")
 	return cmd
 }
@@ -68,6 +70,7 @@ type demo struct {
 	rate     int
 	fault    string
 	shield   bool
+	hold     bool
 
 	v1, v2  *backend.Server
 	app     *app
@@ -105,6 +108,12 @@ func (d *demo) play(ctx context.Context) error {
 	parts.start(background, "proxy", d.app.run)
 	parts.start(background, "load", d.load)
 	err = d.tell(ctx)
+	if d.hold && err == nil && ctx.Err() == nil {
+		d.v2.Set(usual)
+		err = d.conclude()
+		<-ctx.Done()
+		return errors.Join(err, parts.stop())
+	}
 	d.v2.Set(backend.Behaviour{}) // requests that hang may end
 	if err = errors.Join(err, parts.stop()); err != nil {
 		return err
@@ -112,9 +121,17 @@ func (d *demo) play(ctx context.Context) error {
 	return d.conclude()
 }
 
+// usual is a backend that is well.
+var usual = backend.Behaviour{Delay: time.Millisecond, Jitter: 2 * time.Millisecond}
+
+// dashboard is where the story can be watched in a browser.
+func (d *demo) dashboard() string {
+	ln, _ := d.app.adminHost.current()
+	return "http://" + ln.Addr().String() + "/"
+}
+
 // setStage starts the backends and wires the proxy in front of them.
 func (d *demo) setStage(dir string) (err error) {
-	usual := backend.Behaviour{Delay: time.Millisecond, Jitter: 2 * time.Millisecond}
 	if d.v1, err = backend.Start(backend.Options{Name: demoStable, Behaviour: usual}); err != nil {
 		return err
 	}
@@ -187,6 +204,7 @@ func (d *demo) observe(r bench.Result) {
 func (d *demo) tell(ctx context.Context) error {
 	board := newBoard(d)
 	board.say("%s takes 90 %%, %s takes 10 %% of %d requests/s, through sluice on %s", demoStable, demoCanary, d.rate, d.address)
+	board.say("dashboard: %s", d.dashboard())
 	breaks := time.NewTimer(d.duration / 4)
 	repair := time.NewTimer(d.repairAfter())
 	ends := time.NewTimer(d.duration)
@@ -205,7 +223,7 @@ func (d *demo) tell(ctx context.Context) error {
 		case <-breaks.C:
 			d.breakCanary(board)
 		case <-repair.C:
-			d.v2.Set(backend.Behaviour{Delay: time.Millisecond, Jitter: 2 * time.Millisecond})
+			d.v2.Set(usual)
 			board.say("%s is repaired now", demoCanary)
 		case <-redraw.C:
 			board.draw()
@@ -275,6 +293,9 @@ func (d *demo) conclude() error {
 	}
 	if r.Evidence != "" {
 		fmt.Fprintln(s.w, strings.Join(wrap(r.Evidence, s.width(), "  "), "\n"))
+	}
+	if d.hold {
+		fmt.Fprintf(s.w, "\nit goes on, with the dashboard at %s, until you interrupt\n", d.dashboard())
 	}
 	line, err := json.Marshal(r)
 	if err != nil {
