@@ -70,7 +70,7 @@ func (c *Controller) effect(s *service, w *watched, a action) {
 	case doSwitchBack:
 		next := s.allTo(a.to)
 		next.By, next.Reason = "guard", a.version+" breached while "+a.to+" stood by"
-		c.force(s, next) // first: stable is not cut, it is no more
+		_ = c.force(s, next) // first: stable is not cut, it is no more
 		c.setState(s, a)
 	case doProbe:
 		c.traffic.Probe(s.name, a.version)

@@ -137,7 +137,13 @@ func (l *lab) Weights(service string) (config.Weights, bool) {
 func (l *lab) SetWeights(service string, w config.Weights) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.services[service].weights = w
+	s := l.services[service]
+	for name, bp := range w.BP {
+		if bp != 0 && s.versions[name] == nil { // as the router has it
+			return fmt.Errorf("weight of %q: %w", name, ErrUnknown)
+		}
+	}
+	s.weights = w
 	return nil
 }
 

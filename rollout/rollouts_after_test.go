@@ -183,6 +183,32 @@ func TestUndoNeedsTheOldStable(t *testing.T) {
 	})
 }
 
+// TestUndoReadmitsTheOldStable: people drain the old version, or switch it off, once the new one is stable.
+func TestUndoReadmitsTheOldStable(t *testing.T) {
+	for _, state := range []config.State{config.Draining, config.Off} {
+		running(t, Options{}, one(canaryShop(500, 10000)), func(b *bench) {
+			b.promote()
+			if _, err := b.SetState(shopCommand, "v1", state); err != nil {
+				t.Fatal(err)
+			}
+			b.verb(VerbUndo)
+			b.wantStable("v1")
+			b.wantState("v1", config.Active)
+		})
+	}
+	running(t, Options{}, one(canaryShop(500, 10000)), func(b *bench) {
+		b.promote()
+		b.mu.Lock()
+		b.step(b.services["shop"], input{at: time.Now(), what: exposed, version: "v1"}, facts{})
+		b.mu.Unlock()
+		b.wantState("v1", config.Quarantined)
+		if _, err := b.RolloutVerb(shopCommand, VerbUndo); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "quarantined") {
+			t.Errorf("got %v", err)
+		}
+		b.wantStable("v2")
+	})
+}
+
 func TestNewerStartSupersedes(t *testing.T) {
 	s := canaryShop(500, 2500)
 	s.Versions = append(s.Versions, config.Version{Name: "v3", Endpoints: []config.Endpoint{{URL: "http://127.0.0.1:9003"}}})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/config"
 )
 
 // VerbRetry starts the last rollout again, after an end that was no promotion.
@@ -190,6 +192,9 @@ func (s *service) permits(verb string) error {
 	}
 	if _, known := s.live.BP[r.Plan.From]; !known {
 		return fmt.Errorf("%s has left the file and can't be stable again: %w", r.Plan.From, ErrConflict)
+	}
+	if m := s.guard.member(r.Plan.From); m != nil && m.state == config.Quarantined {
+		return fmt.Errorf("%s is quarantined: set it to active first: %w", r.Plan.From, ErrConflict)
 	}
 	if s.live.Stable != r.Plan.Canary {
 		return fmt.Errorf("%s is stable, not %s: there is nothing to undo: %w", s.live.Stable, r.Plan.Canary, ErrConflict)

@@ -51,6 +51,7 @@ func (c *Controller) perform(s *service, in runInput, a runAction) {
 			c.lower(s, s.course.Run.Plan.Canary, a.weightBP)
 		}
 	case runSwitchBack:
+		c.readmit(s, in)
 		c.switchBack(s)
 	case runRelease:
 		c.release(s, in.at)
@@ -102,7 +103,7 @@ func (c *Controller) lower(s *service, version string, bp int) {
 		s.pending = nil // a rise that is being saved must not come into force
 		return
 	}
-	c.force(s, s.withCanary(version, bp))
+	_ = c.force(s, s.withCanary(version, bp)) // it tells of its failure
 }
 
 // switchBack makes the stable from before stable again, with all the traffic.
@@ -113,7 +114,17 @@ func (c *Controller) switchBack(s *service) {
 			Message: from + " left the file and can't be stable again; " + s.live.Stable + " stays stable"})
 		return
 	}
-	c.force(s, s.allTo(from))
+	_ = c.force(s, s.allTo(from)) // it tells of its failure
+}
+
+// readmit makes the stable from before active, whatever it was set to after the promotion: drained or off, it
+// would be stable by name, and the version that is undone would go on answering for it.
+func (c *Controller) readmit(s *service, in runInput) {
+	from := s.course.Run.Plan.From
+	if m := s.guard.member(from); m != nil && m.state != config.Active {
+		c.step(s, input{at: in.at, what: order, version: from, state: config.Active},
+			facts{order: Command{Service: s.name, By: in.by, Reason: s.course.Run.Reason}})
+	}
 }
 
 // allTo are weights that make version stable, with all the traffic.
@@ -129,20 +140,22 @@ func (s *service) allTo(version string) config.Weights {
 	return next
 }
 
-// force puts weights in force at once: one store, which neither disk nor network can delay.
-func (c *Controller) force(s *service, next config.Weights) {
+// force puts weights in force at once: one store, which neither disk nor network can delay. It fails
+// only while a reload takes a version away.
+func (c *Controller) force(s *service, next config.Weights) error {
 	before := s.live.Stable
 	if err := c.put(s, next); err != nil {
-		// A reload is taking a version away this moment; its plan finds the run as it is now.
+		// The reload's plan finds the run as it is by then.
 		c.journal.Add(Event{Type: "alert", Service: s.name, By: "rollout", Message: "weights could not be set: " + err.Error()})
-		return
+		return err
 	}
 	if next.Stable == before {
-		return
+		return nil
 	}
 	s.guard.stable = next.Stable
 	s.refresh(c.traffic)
 	c.standBy(s)
+	return nil
 }
 
 // release lets the canary be judged anew, whatever was known of it before.

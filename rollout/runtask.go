@@ -171,7 +171,7 @@ func (c *Controller) rise(t *task) {
 			err = s.fit(canary)
 		}
 		if err == nil {
-			c.force(s, next)
+			err = c.force(s, next)
 		}
 	}
 	if err != nil {
