@@ -39,7 +39,7 @@ func (c *Controller) carryOut(s *service, in input, a action, f facts) {
 		}
 		id := c.decided.add(d)
 		if s.canary() == a.version {
-			s.course.Decisions = append(s.course.Decisions, id)
+			s.course.keepDecision(id)
 		}
 	}
 	if reason := rollbackReason(a, f); reason != "" {

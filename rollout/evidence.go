@@ -186,12 +186,13 @@ func (c *Controller) weighPoints(s *service, now time.Time) {
 		return
 	}
 	base := stable.figures()
+	known := s.remembered(base)
 	for _, w := range s.versions {
 		if w == stable {
 			continue
 		}
 		if len(w.points.demands) > 0 {
-			w.points.show(now, w.figures(), base)
+			w.points.show(now, w.figures(), known)
 		}
 		if w.arm.Cut || w.arm.WeightBP == 0 {
 			w.points.forget()

@@ -74,7 +74,7 @@ func (c *Controller) weighOutside(s *service, w *watched, m Measurement, interva
 	if r, ok := stable.points.outside[m.Metric]; ok && !r.blind && m.At.Sub(r.at) < 2*interval {
 		base = r.value
 	}
-	w.points.showOutside(m.At, m.Metric, m.Value, base)
+	w.points.showOutside(m.At, m.Metric, m.Value, s.remember("metric/"+m.Metric, base))
 	for i := range w.points.all {
 		if p := &w.points.all[i]; p.metric == m.Metric {
 			c.weighPoint(s, w, p, m.At, compare(p.condition, m.Value, base))

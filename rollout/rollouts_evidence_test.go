@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -149,6 +150,52 @@ func TestExpressionsOfStagesSurviveARestart(t *testing.T) {
 			b.until(PhasePromoted, 4000, nil)
 		})
 	})
+}
+
+// TestStageAtTheWholeRemembersStable: at 100 % stable answers nobody, and what it was like holds, also after a
+// restart. A canary that is worse than that passes no more than before.
+func TestStageAtTheWholeRemembersStable(t *testing.T) {
+	text := strings.ReplaceAll(expressionFile, "{weight: 10, ", `{weight: 10, duration: 20s}
+        - {weight: 100, `)
+	for failing, want := range map[float64]Phase{0: PhasePromoted, 0.02: PhaseRunning} {
+		synctest.Test(t, func(t *testing.T) {
+			today()
+			cfg, err := config.Parse("sluice.yaml", []byte(strings.ReplaceAll(text, "error_rate.canary < 0.01", "error_rate.canary < error_rate.stable + 0.01")), config.ParseOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := cfg.Services[0]
+			s.Guard.Breach = nil
+			s.Guard.Metrics = []config.Metric{{Name: "orders", Evaluations: 2, Success: []config.Threshold{{Text: "> 0.9x stable", Op: ">", Ratio: 0.9}},
+				Prometheus: config.Prometheus{Interval: 10 * time.Second}}}
+			serve := func(b *bench, d time.Duration, failing float64) {
+				for range int(d / (10 * time.Second)) {
+					orders := Measurement{Service: "shop", Version: "v1", Metric: "orders", At: time.Now(), Value: 100}
+					if w, _ := b.lab.Weights("shop"); w.BP["v1"] == 0 {
+						orders.Err = errors.New("no data")
+					}
+					b.Measured(orders)
+					b.Measured(Measurement{Service: "shop", Version: "v2", Metric: "orders", At: time.Now(), Value: 95})
+					b.serve(10*time.Second, 4000, map[string]float64{"v2": failing})
+				}
+			}
+			o := Options{StateDir: t.TempDir()}
+			life(t, o, one(s), func(b *bench) {
+				b.start()
+				for range 12 {
+					serve(b, 10*time.Second, 0)
+					if w, _ := b.lab.Weights("shop"); w.BP["v2"] == wholeBP {
+						return
+					}
+				}
+				t.Fatalf("not at 100 %%: %+v", b.Rollout("shop"))
+			})
+			life(t, o, one(s), func(b *bench) {
+				serve(b, 2*time.Minute, failing)
+				b.wantPhase(want)
+			})
+		})
+	}
 }
 
 func TestShadowComparesAndPromotesNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,4 +299,14 @@ func TestConcurrentVerbsLeaveOneTruth(t *testing.T) {
 			t.Error("nothing ended")
 		}
 	})
+}
+
+func TestDecisionsOfALongRolloutAreBounded(t *testing.T) {
+	cs := new(course)
+	for i := range 3 * decisionsPerService {
+		cs.keepDecision(strconv.Itoa(i))
+	}
+	if n := len(cs.Decisions); n != decisionsPerService || cs.Decisions[n-1] != strconv.Itoa(3*decisionsPerService-1) {
+		t.Errorf("%d are kept, the last is %s", n, cs.Decisions[n-1])
+	}
 }

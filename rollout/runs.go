@@ -36,7 +36,8 @@ type coursed struct {
 	Shadow    *ShadowResult        `json:"shadow,omitempty"`
 	From      observed             `json:"from,omitzero"`        // of the canary when its stage began
 	Seen      map[string]*observed `json:"seen,omitempty"`       // by version
-	Decisions []string             `json:"decisions,omitempty"`  // ids
+	Stable    map[string]float64   `json:"stable,omitempty"`     // its figures while it had traffic; see remember
+	Decisions []string             `json:"decisions,omitempty"`  // ids, the newest decisionsPerService
 	Troubled  time.Time            `json:"troubled_at,omitzero"` // first sign of failure: a trip, suspicion or breach of the canary
 	Relieved  time.Time            `json:"relieved_at,omitzero"` // when its weight was 0 after that, or stable was switched back
 	Undone    time.Time            `json:"undone_at,omitzero"`   // after the promotion
@@ -140,6 +141,14 @@ func courseOf(raw json.RawMessage) (*course, error) {
 	}
 	maps.DeleteFunc(cs.Seen, func(_ string, o *observed) bool { return o == nil })
 	return cs, nil
+}
+
+// keepDecision adds a decision's id. Older ones than are kept of a service lead nowhere: a canary that trips
+// every five minutes through a test of months must not grow the state file.
+func (cs *course) keepDecision(id string) {
+	if cs.Decisions = append(cs.Decisions, id); len(cs.Decisions) > decisionsPerService {
+		cs.Decisions = slices.Clone(cs.Decisions[1:])
+	}
 }
 
 // keepHooks adds results, the newest last.

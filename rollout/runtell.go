@@ -34,7 +34,7 @@ func (c *Controller) tellRun(s *service, in runInput, a runAction) {
 		}
 		fields["evidence"] = evidence
 		id := c.decided.add(Decision{Time: in.at, Service: s.name, Version: r.Plan.Canary, Kind: "rollout", Action: action, Summary: a.text, Evidence: evidence})
-		cs.Decisions = append(cs.Decisions, id)
+		cs.keepDecision(id)
 		c.countRollback(s, in, action)
 	} else if a.kind == "stage" || a.kind == "approval" {
 		fields["evidence"] = c.evidence(s)
