@@ -150,20 +150,32 @@ func TestBlueGreenExampleSwitchesBack(t *testing.T) {
 	}
 }
 
-// The first requests that fail cut the new stable, also at many requests a second: none waits for a clock.
+// The first requests that fail cut the new stable, also at many requests a second and in a process that
+// knows of the promotion from disk: none waits for a clock.
 func TestSwitchBackIsInline(t *testing.T) {
-	blue, green := startShop(t, "1.0.0"), startShop(t, "2.0.0")
-	p, _ := bootBlueGreen(t, blue, green)
-	load := startTraffic(t, p, 4000, "/")
-	p.begin()
-	p.untilPhase("promoted")
-	p.until("green has traffic", func() bool { return green.sold.Load() > 2000 })
-	green.failOf(0.3)
-	p.until("switched back", func() bool { return p.rollout("shop").Phase == "rolled_back" })
-	load.wantNoMoreTraffic(t, p, green)
-	t.Logf("%d users met a failure: %s", load.failed.Load(), p.rollout("shop").Reason)
-	// The trip needs about 10 failures of 34; what was in flight then may fail as well.
-	if n := load.failed.Load(); n > 40 {
-		t.Errorf("%d users met a failure", n)
+	for name, restart := range map[string]bool{"at once": false, "after kill -9": true} {
+		t.Run(name, func(t *testing.T) {
+			blue, green := startShop(t, "1.0.0"), startShop(t, "2.0.0")
+			p, _ := bootBlueGreen(t, blue, green)
+			startTraffic(t, p, 500, "/")
+			p.until("blue has traffic", func() bool { return blue.sold.Load() > 200 })
+			p.begin()
+			p.untilPhase("promoted")
+			if restart {
+				p.kill()
+				p.start()
+			}
+			load := startTraffic(t, p, 3500, "/")
+			mark := green.sold.Load()
+			p.until("green has traffic", func() bool { return green.sold.Load() > mark+2000 })
+			green.failOf(0.3)
+			p.until("switched back", func() bool { return p.rollout("shop").Phase == "rolled_back" })
+			load.wantNoMoreTraffic(t, p, green)
+			t.Logf("%d users met a failure: %s", load.failed.Load(), p.rollout("shop").Reason)
+			// The trip needs about 10 failures of 34; what was in flight then may fail as well.
+			if n := load.failed.Load(); n > 40 {
+				t.Errorf("%d users met a failure", n)
+			}
+		})
 	}
 }

@@ -189,3 +189,27 @@ func wantAbortAtOnce(t testing.TB, p *process, v2 *shop) {
 		t.Errorf("v2 had a request %v after the abort was sent, which was answered after %v", last.Sub(asked), answered.Sub(asked))
 	}
 }
+
+// What can't be recorded does not rise; it goes on when there is room again.
+func TestRiseWaitsForTheDisk(t *testing.T) {
+	t.Parallel()
+	d := smallDisk(t)
+	v1, v2 := startShop(t, "1"), startShop(t, "2")
+	p := &process{t: t, dir: t.TempDir(), listen: freeAddress(t), admin: freeAddress(t), inside: d.enter}
+	p.launch(strings.Replace(p.prelude(), filepath.Join(p.dir, "state"), filepath.Join(d.inside, "state"), 1) +
+		strings.Replace(quick(v1, v2, ""), "{name: all,", "{name: all, approval: manual,", 1))
+	load := startTraffic(t, p, 300, "/")
+	p.begin()
+	p.until("the gate", func() bool { return p.rollout("shop").Gate == "stage:all" })
+	d.fill(t)
+	if code := p.order("promote"); code != http.StatusOK {
+		t.Errorf("promote: status %d", code)
+	}
+	p.until("it waits for the disk", func() bool { return p.rollout("shop").Waiting == "disk" })
+	if w := p.version("shop", "v2").Weight; w != 50 {
+		t.Errorf("v2 has %g %% although nothing can be recorded", w)
+	}
+	d.empty()
+	p.untilPhase("promoted")
+	load.wantNoFailure(t)
+}

@@ -18,10 +18,10 @@ import (
 
 // mortal is one service of a process that is killed again and again.
 type mortal struct {
-	name   string
-	v1, v2 *shop
-	lives  [256]atomic.Uint64 // requests to v2, by the life in which they were sent
-	bad    func(m *mortal, p *process) bool
+	name, rollout string
+	v1, v2        *shop
+	lives         [256]atomic.Uint64 // requests to v2, by the life in which they were sent
+	bad           func(m *mortal, p *process) bool
 }
 
 // graveyard is a process under traffic, that is killed again and again.
@@ -38,11 +38,39 @@ func badCanary(m *mortal, p *process) bool { return p.version(m.name, "v2").Weig
 func badLater(m *mortal, p *process) bool  { return p.stable(m.name) == "v2" }
 func neverBad(*mortal, *process) bool      { return false }
 
+// graveFile is a service; its guard and rollout follow.
+const graveFile = `  - name: %s
+    routes: [{hosts: [%[1]s], path: /}]
+    stable: v1
+    versions:
+      - {name: v1, weight: 100, endpoints: [%q]}
+      - {name: v2, weight: 0, endpoints: [%q]}
+%s`
+
+// By stages, with a limit of failures in place of the trip, and all at once, with the trip.
+const (
+	risesByStages = `    guard: {trip: off, max_exposed_failures: 10, breach: {error_rate: "> 5%"}}
+    rollout:
+      strategy: canary
+      canary: v2
+      analysis: none
+      stages: [{name: quarter, weight: 25}, {name: half, weight: 50}, {name: all, weight: 100}]
+      standby: 10s
+      max_wait: 10s
+`
+	switchesOver = `    guard: {breach: {error_rate: "> 5%"}}
+    rollout: {strategy: blue_green, canary: v2, duration: 1s, analysis: none, standby: 10s, max_wait: 10s, preview: {headers: {X-Preview: {present: true}}}}
+`
+)
+
 func newGraveyard(t testing.TB) *graveyard {
 	t.Helper()
 	g := &graveyard{seen: map[string]int{}}
 	text := "services:\n"
-	for _, m := range []*mortal{{name: "good", bad: neverBad}, {name: "bad", bad: badCanary}, {name: "late", bad: badLater}} {
+	for _, m := range []*mortal{
+		{name: "good", bad: neverBad, rollout: risesByStages}, {name: "bad", bad: badCanary, rollout: risesByStages},
+		{name: "late", bad: badLater, rollout: risesByStages}, {name: "switched", bad: badLater, rollout: switchesOver},
+	} {
 		m.v1, m.v2 = startShop(t, "1"), startShop(t, "2")
 		count := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if life, err := strconv.Atoi(r.Header.Get("X-Life")); err == nil {
@@ -51,24 +79,10 @@ func newGraveyard(t testing.TB) *graveyard {
 		})
 		m.v2.sell.Store(&count)
 		g.services = append(g.services, m)
-		text += fmt.Sprintf(`  - name: %s
-    routes: [{hosts: [%s], path: /}]
-    stable: v1
-    versions:
-      - {name: v1, weight: 100, endpoints: [%q]}
-      - {name: v2, weight: 0, endpoints: [%q]}
-    guard: {trip: off, max_exposed_failures: 10, breach: {error_rate: "> 5%%"}}
-    rollout:
-      strategy: canary
-      canary: v2
-      analysis: none
-      stages: [{name: quarter, weight: 25}, {name: half, weight: 50}, {name: all, weight: 100}]
-      standby: 10s
-      max_wait: 10s
-`, m.name, m.name, m.v1.URL, m.v2.URL)
+		text += fmt.Sprintf(graveFile, m.name, m.v1.URL, m.v2.URL, m.rollout)
 	}
 	g.p = boot(t, text)
-	startTraffic(t, g.p, 300, "/", func(o *bench.LoadOptions) {
+	startTraffic(t, g.p, 400, "/", func(o *bench.LoadOptions) {
 		o.Request = func(dst []byte, n uint64) []byte {
 			return fmt.Appendf(dst, "GET / HTTP/1.1\r\nHost: %s\r\nX-Life: %d\r\n\r\n", g.services[n%uint64(len(g.services))].name, g.life.Load())
 		}
@@ -126,23 +140,52 @@ func (g *graveyard) drive(m *mortal) {
 	}
 }
 
+// left is how a service is, read at once.
+type left struct {
+	Stable   string
+	Versions []version
+}
+
+func (l left) String() string {
+	text := "stable " + l.Stable
+	for _, v := range l.Versions {
+		text += fmt.Sprintf(", %s %g %% %s", v.Name, v.Weight, v.State)
+	}
+	return text
+}
+
+// legal reports whether some rollout sets such weights, and whether one of that phase has them after its end.
+func (l left) legal(phase string) bool {
+	v1, v2 := l.Versions[0].Weight, l.Versions[1].Weight
+	if v1+v2 != 100 || !slices.Contains([]float64{0, 25, 50, 100}, v2) || l.Stable == "v2" && v2 != 100 {
+		return false
+	}
+	switch phase {
+	case "promoted":
+		return l.Stable == "v2" && v2 == 100
+	case "rolled_back", "aborted", "none":
+		return l.Stable == "v1" && v2 == 0
+	case "checking", "running", "waiting":
+		return true
+	}
+	return false
+}
+
 // check looks at what the killed process left, before anybody touches it.
 func (g *graveyard) check(t testing.TB, round int) {
 	t.Helper()
 	life := int(g.life.Load())
 	for _, m := range g.services {
-		r := g.p.rollout(m.name)
-		v1, v2, stable := g.p.version(m.name, "v1"), g.p.version(m.name, "v2"), g.p.stable(m.name)
-		where := fmt.Sprintf("kill %d, %s: %s (%s), stable %s, v1 %g %% %s, v2 %g %% %s", round, m.name, r.Phase, r.Reason, stable, v1.Weight, v1.State, v2.Weight, v2.State)
-		if v1.Weight+v2.Weight != 100 || !slices.Contains([]float64{0, 25, 50, 100}, v2.Weight) || stable == "v2" && v2.Weight != 100 {
-			t.Errorf("%s: weights that no rollout sets", where)
-		}
-		switch again := g.p.rollout(m.name); {
-		case again.Phase != r.Phase || again.Weight != r.Weight:
-			g.seen["moving"]++ // what was read does not belong together
-		case r.Phase == "promoted" && (stable != "v2" || v2.Weight != 100),
-			slices.Contains([]string{"rolled_back", "aborted", "none"}, r.Phase) && (stable != "v1" || v2.Weight != 0),
-			!slices.Contains([]string{"promoted", "rolled_back", "aborted", "none", "checking", "running", "waiting"}, r.Phase):
+		var r runRollout
+		var l left
+		g.p.until("two looks at one moment", func() bool {
+			r, l = g.p.rollout(m.name), left{}
+			g.p.api("GET", "/api/v1/services/"+m.name, nil, &l)
+			again := g.p.rollout(m.name)
+			return again.Phase == r.Phase && again.Weight == r.Weight && again.Reason == r.Reason
+		})
+		where := fmt.Sprintf("kill %d, %s: %s (%s), %v", round, m.name, r.Phase, r.Reason, l)
+		if len(l.Versions) != 2 || !l.legal(r.Phase) {
 			t.Errorf("%s: no legal state", where)
 		}
 		g.seen[r.Phase]++
