@@ -92,7 +92,7 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 		seen[l.Address] = true
 		k := old[l.Address]
 		if k == nil {
-			ln, err := s.openSocket(l.Address)
+			ln, err := s.socketAt(l.Address)
 			if err != nil {
 				return nil, fresh, fmt.Errorf("listener %s: %w", l.Address, err)
 			}
@@ -104,12 +104,17 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 	return next, fresh, nil
 }
 
-func (s *Server) openSocket(address string) (net.Listener, error) {
+// socketAt is a socket that is open already, or a new one.
+func (s *Server) socketAt(address string) (net.Listener, error) {
 	if s.inherit != nil {
 		if ln, err := s.inherit(address); ln != nil || err != nil {
 			return ln, err
 		}
 	}
+	return openSocket(address)
+}
+
+func openSocket(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
 	if !unix {
 		return net.Listen("tcp", address)
