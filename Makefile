@@ -80,6 +80,10 @@ bench: build ## hot-path benchmarks with allocations, then CPU per request again
 soak: build ## load with reloads, rollouts, dying backends for TIME (default 10m); counts must agree, memory stay flat
 	$(GO) run ./internal/soak -sluice bin/sluice -time $(if $(filter file,$(origin TIME)),10m,$(TIME))
 
+.PHONY: bench-peers
+bench-peers: build ## CPU per request, latency and memory beside nginx and HAProxy (6 minutes; FULL=1: every scenario, 15)
+	$(GO) run ./bench/peers -sluice bin/sluice $(if $(FULL),-full -rounds 3 -duration 2s)
+
 .PHONY: conformance
 conformance: build ## hold RFC 9110 and 9112 on raw sockets, and beside foreign servers: one table (seconds)
 	cd $(CONFORMANCE) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1

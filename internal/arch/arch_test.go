@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"sluice/analysis":         {},
 	"sluice/upstream":         {},
 	"sluice/bench":            {},
+	"sluice/bench/peers":      {"sluice/bench"},
 	"sluice/promql":           {},
 	"sluice/router":           {"sluice/config", "sluice/analysis", "sluice/upstream"},
 	"sluice/proxy":            {"sluice/router", "sluice/upstream", "sluice/analysis", "sluice/comparison"},

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// report is what a run writes.
+type report struct {
+	Date      string            `json:"date"`
+	Kernel    string            `json:"kernel"`
+	Processor string            `json:"processor"`
+	Cores     int               `json:"cores"`
+	Load      string            `json:"load_average_at_start"`
+	Versions  map[string]string `json:"versions"`
+	Scenarios []result          `json:"scenarios"`
+}
+
+// result is one scenario.
+type result struct {
+	Name    string              `json:"name"`
+	Workers int                 `json:"workers"`
+	Order   []string            `json:"peers"`
+	Rounds  map[string][]sample `json:"rounds,omitempty"`
+	Rate    float64             `json:"open_loop_rate,omitempty"`
+	Open    map[string][]sample `json:"open_loop,omitempty"`
+	Idle    map[string]float64  `json:"kib_per_idle_connection,omitempty"`
+	Ratio   *ratio              `json:"cpu_ratio,omitempty"`
+
+	promise float64
+	against string
+}
+
+// ratio compares sluice's CPU per request with the best peer's, round by round.
+type ratio struct {
+	Against string  `json:"against"`
+	Median  float64 `json:"median"`
+	Min     float64 `json:"min"`
+	Max     float64 `json:"max"`
+	Promise float64 `json:"promise,omitempty"`
+	Kept    bool    `json:"kept"`
+}
+
+func (r *report) begin(peers []peer) {
+	r.Date, r.Cores = time.Now().UTC().Format(time.RFC3339), runtime.NumCPU()
+	var u syscall.Utsname
+	if syscall.Uname(&u) == nil {
+		r.Kernel = text(u.Sysname[:]) + " " + text(u.Release[:])
+	}
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				r.Processor = strings.TrimSpace(value)
+			}
+		}
+	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		r.Load = strings.Join(strings.Fields(string(b))[:3], " ")
+	}
+	r.Versions = map[string]string{"wrk": firstLine("sh", "-c", "wrk --version 2>&1 | head -1 | cut -d' ' -f2")}
+	for i := range peers {
+		r.Versions[peers[i].name] = peers[i].version
+	}
+}
+
+func text(chars []int8) string {
+	var b strings.Builder
+	for _, c := range chars {
+		if c == 0 {
+			break
+		}
+		b.WriteByte(byte(c))
+	}
+	return b.String()
+}
+
+// broken reports whether a promise is not kept.
+func (r *report) broken() bool {
+	return slices.ContainsFunc(r.Scenarios, func(s result) bool { return s.Ratio != nil && !s.Ratio.Kept })
+}
+
+// write saves the report under its date.
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	name := strings.NewReplacer(":", "", "-", "").Replace(r.Date) + "-peers.json"
+	path := filepath.Join(dir, name)
+	fmt.Printf("written to %s\n", path)
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+func (r *result) add(peer string, s sample) {
+	if r.Rounds == nil {
+		r.Rounds = map[string][]sample{}
+	}
+	if !slices.Contains(r.Order, peer) {
+		r.Order = append(r.Order, peer)
+	}
+	r.Rounds[peer] = append(r.Rounds[peer], s)
+	r.Ratio = r.compare()
+}
+
+func (r *result) addLatency(peer string, s sample) {
+	if r.Open == nil {
+		r.Open = map[string][]sample{}
+	}
+	r.Open[peer] = append(r.Open[peer], s)
+}
+
+func (r *result) addIdle(peer string, kib float64) {
+	if r.Idle == nil {
+		r.Idle = map[string]float64{}
+	}
+	r.Order = append(r.Order, peer)
+	r.Idle[peer] = kib
+}
+
+// compare works out the ratio over the rounds that are whole.
+func (r *result) compare() *ratio {
+	against := []string{"nginx", "haproxy"}
+	if r.against != "" {
+		against = []string{r.against}
+	}
+	var ratios []float64
+	names := map[string]int{}
+	for i, ours := range r.Rounds["sluice"] {
+		best, name := 0.0, ""
+		for _, peer := range against {
+			if theirs := r.Rounds[peer]; i < len(theirs) && theirs[i].CPU > 0 && (best == 0 || theirs[i].CPU < best) {
+				best, name = theirs[i].CPU, peer
+			}
+		}
+		if best > 0 {
+			ratios = append(ratios, ours.CPU/best)
+			names[name]++
+		}
+	}
+	if len(ratios) == 0 {
+		return nil
+	}
+	c := &ratio{Median: median(ratios), Min: slices.Min(ratios), Max: slices.Max(ratios)}
+	for name, n := range names {
+		if c.Against == "" || n > names[c.Against] || n == names[c.Against] && name < c.Against {
+			c.Against = name
+		}
+	}
+	// What all cores do is told, not promised: load and backends want them too.
+	if r.Workers == 1 {
+		c.Promise = r.promise
+	}
+	c.Kept = c.Promise == 0 || c.Median <= c.Promise
+	return c
+}
+
+// median of a figure over a peer's rounds.
+func (r *result) median(peer string, figure func(sample) float64) float64 {
+	return medianOf(r.Rounds[peer], figure)
+}
+
+func medianOf(samples []sample, figure func(sample) float64) float64 {
+	var values []float64
+	for _, s := range samples {
+		values = append(values, figure(s))
+	}
+	return median(values)
+}
+
+func median[T cmp.Ordered](values []T) T {
+	var zero T
+	if len(values) == 0 {
+		return zero
+	}
+	return slices.Sorted(slices.Values(values))[len(values)/2]
+}
