@@ -66,6 +66,39 @@ func TestDecisionsAreBounded(t *testing.T) {
 	}
 }
 
+// What was decided is not on record unless what it did is: after kill -9 the version would be back.
+func TestNoDecisionIsSavedWithoutItsState(t *testing.T) {
+	dir := t.TempDir()
+	b := newBench(t, Options{StateDir: dir}, shop(9000, 1000))
+	defer b.Close()
+	if err := b.saver.flush(); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(dir, stateFile)
+	if err := errors.Join(os.Remove(state), os.MkdirAll(filepath.Join(state, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.decided.add(Decision{Service: "shop", Version: "v2", Action: "quarantine"})
+	b.mu.Unlock()
+	saved := func() int {
+		var ds savedDecisions
+		if _, err := openDocuments(store.NewDir(dir)).read(decisionsFile, &ds); err != nil {
+			t.Fatal(err)
+		}
+		return len(ds.Decisions)
+	}
+	if err := b.saver.flush(); err == nil || saved() != 0 {
+		t.Errorf("without a state: %v, %d decisions on disk", err, saved())
+	}
+	if err := os.RemoveAll(state); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.saver.flush(); err != nil || saved() != 1 {
+		t.Errorf("with a state: %v, %d decisions on disk", err, saved())
+	}
+}
+
 func TestOwnerOverwritesWhatOthersWrote(t *testing.T) {
 	dir := t.TempDir()
 	st, err := openStore(dir)
