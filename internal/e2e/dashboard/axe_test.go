@@ -56,7 +56,7 @@ func TestAccessible(t *testing.T) {
 	page.until("a cut", `document.querySelector("[data-state=tripped]")`)
 	for _, theme := range []string{"light", "dark"} {
 		page.theme(theme)
-		for _, width := range []int{1440, 320} {
+		for _, width := range []int{1440, 3840, 320} {
 			page.viewport(width, 900, 1, width < 500)
 			for _, where := range []string{"#/", "#/services/shop", "#/services/cart", "#/api"} {
 				page.ask("location.hash = "+quoted(where), nil)

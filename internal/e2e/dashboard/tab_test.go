@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -234,16 +233,14 @@ func (p *tab) theme(name string) {
 	p.do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}}, nil)
 }
 
-// picture saves what is seen as WebP.
-func (p *tab) picture(path string, quality int) {
+// screenshot is what is seen, as a picture of the format.
+func (p *tab) screenshot(format string, quality int) []byte {
 	p.t.Helper()
 	var shot struct{ Data string }
-	p.do("Page.captureScreenshot", map[string]any{"format": "webp", "quality": quality}, &shot)
+	p.do("Page.captureScreenshot", map[string]any{"format": format, "quality": quality}, &shot)
 	data, err := base64.StdEncoding.DecodeString(shot.Data)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		p.t.Fatal(err)
-	}
+	return data
 }

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ type shopper struct {
 	hits  atomic.Uint64
 	fails atomic.Int64 // answers of 10,000 that are a 500
 	pace  atomic.Int64 // nanoseconds, about
+	body  atomic.Value // string, JSON; none: no body
 }
 
 func startShopper(t testing.TB, pace time.Duration) *shopper {
@@ -40,6 +42,11 @@ func (s *shopper) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if rand.Int64N(10_000) < s.fails.Load() {
 		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	if body, ok := s.body.Load().(string); ok {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
 	}
 }
 

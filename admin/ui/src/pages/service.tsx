@@ -136,7 +136,7 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
           : <p class="muted blank">{series ? 'No traffic since sluice started. The plots begin with the first request.' : 'Loading…'}</p>}
       </section>
       <div class="two">
-        <section class="card"><h2>Evidence</h2><Evidence service={service} /></section>
+        <section class="card"><h2>Evidence</h2><Evidence service={service} decisions={decisions} /></section>
         <section class="card"><h2>Latency <span class="muted">of good answers, last minute</span></h2><Latency all={latency?.versions ?? []} order={order} /></section>
       </div>
       <div class="two">

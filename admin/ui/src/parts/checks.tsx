@@ -13,8 +13,8 @@ export function Checks({ rollout: r }: { rollout: Rollout }) {
   const { checks = [], smoke_tests: smoke = [], hooks = [] } = r
   return (
     <>
-      <Group title="Preflight" n={checks.length} failed={checks.filter((c) => !c.ok).length} word="check">
-        {checks.map((c) => <tr key={c.name}><td><Mark sign={c.ok ? ok : c.severity === 'warning' ? warned : bad} /></td><td>{c.name.replaceAll('_', ' ')}</td><td>{c.message}</td></tr>)}
+      <Group title="Preflight" n={checks.length} failed={checks.filter((c) => !c.ok && c.severity !== 'warning').length} warned={checks.filter((c) => !c.ok && c.severity === 'warning').length} word="check">
+        {[...checks].sort((a, b) => Number(a.ok) - Number(b.ok)).map((c) => <tr key={c.name}><td><Mark sign={c.ok ? ok : c.severity === 'warning' ? warned : bad} /></td><td>{c.name.replaceAll('_', ' ')}</td><td>{c.message}</td></tr>)}
       </Group>
       <Group title="Smoke tests" n={smoke.length} failed={smoke.filter((s) => !s.ok).length} word="test">
         {smoke.map((s, i) => <tr key={i}><td><Mark sign={s.ok ? ok : bad} /></td><td>{s.name}<small>{s.endpoint}</small></td><td>{s.message || `status ${s.status ?? '–'}`} <span class="muted">{ms(s.took_ms)}</span></td></tr>)}
@@ -34,14 +34,19 @@ export function Checks({ rollout: r }: { rollout: Rollout }) {
   )
 }
 
-function Group({ title, n, failed, word, children }: { title: string; n: number; failed: number; word: string; children: ComponentChildren }) {
+function Group({ title, n, failed, warned: warnings = 0, word, children }: { title: string; n: number; failed: number; warned?: number; word: string; children: ComponentChildren }) {
   if (n === 0) return null
   return (
     <details class="group" open={failed > 0}>
-      <summary>{title} <span class="muted">{plural(n, word)}</span> {failed > 0 ? <Mark sign={{ ...bad, word: `${failed} failed` }} /> : <Mark sign={{ ...ok, word: 'all ok' }} />}</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label={title}><table><tbody>{children}</tbody></table></div>
+      <summary>{title} <span class="muted">{plural(n, word)}</span> {told(failed, warnings)}</summary>
+      <div class="scroll" tabIndex={0} role="region" aria-label={title}><table class="stack"><tbody>{children}</tbody></table></div>
     </details>
   )
+}
+
+function told(failed: number, warnings: number) {
+  if (failed > 0) return <Mark sign={{ ...bad, word: `${failed} failed` }} />
+  return <Mark sign={warnings > 0 ? { ...warned, word: plural(warnings, 'warning') } : { ...ok, word: 'all ok' }} />
 }
 
 /** Arms is what an A/B test shows of each version, with intervals of 95 %. */

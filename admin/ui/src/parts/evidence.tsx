@@ -1,5 +1,5 @@
-import type { Evidence as Standing, Promotion, Service, Version } from '../api/types'
-import { clock, count, ratio } from '../lib/format'
+import type { Decision, Evidence as Standing, Promotion, Service, Version } from '../api/types'
+import { clock, count, moment, plural, ratio } from '../lib/format'
 import { Mark } from './shape'
 import { hue } from './sharebar'
 import type { Sign } from '../state/words'
@@ -12,17 +12,17 @@ const standings: Record<Standing['standing'], Sign> = {
 }
 
 /** Evidence is how far each version is from a verdict, and a canary from passing its stage. */
-export function Evidence({ service }: { service: Service }) {
+export function Evidence({ service, decisions }: { service: Service; decisions: Decision[] }) {
   const others = service.versions.filter((v) => v.name !== service.stable)
   if (others.length === 0) return <p class="muted">There is one version: nothing to compare it with.</p>
   return (
     <div class="evidence">
-      {others.map((v) => <Scales key={v.name} version={v} index={service.versions.indexOf(v)} stable={service.stable} />)}
+      {others.map((v) => <Scales key={v.name} version={v} index={service.versions.indexOf(v)} stable={service.stable} trips={decisions.filter((d) => d.kind === 'trip' && d.version === v.name)} />)}
     </div>
   )
 }
 
-function Scales({ version: v, index, stable }: { version: Version; index: number; stable: string }) {
+function Scales({ version: v, index, stable, trips }: { version: Version; index: number; stable: string; trips: Decision[] }) {
   const e = v.evidence
   return (
     <div class="scales" data-evidence={v.name}>
@@ -31,6 +31,7 @@ function Scales({ version: v, index, stable }: { version: Version; index: number
       {v.promotion && <Meter label="For it" tone="good" m={v.promotion.m} bound={v.promotion.bound} end="passes" />}
       <p class="sentence">{e.summary || lead(v)}</p>
       {v.promotion && <p class="sentence">{v.promotion.summary}{missing(v.promotion)}</p>}
+      {trips.length > 0 && <p class="small">The trip cut it {trips.length === 1 ? 'once' : plural(trips.length, 'time')}, last at {moment(trips[0]!.time)}.</p>}
       {e.canary.requests > 0 && (
         <p class="muted small">
           {v.name} {count(e.canary.failed)} of {count(e.canary.requests)} ({ratio(e.canary.failed / e.canary.requests)})
@@ -56,7 +57,7 @@ function missing(p: Promotion): string {
 /** Meter is evidence on a logarithmic scale: each tenth of it is as hard to come by as the one before. */
 function Meter({ label, tone, m, bound, end }: { label: string; tone: string; m: number; bound: number; end: string }) {
   const part = bound > 1 ? Math.max(0, Math.min(1, Math.log(Math.max(m, 1)) / Math.log(bound))) : 0
-  const text = bound > 0 ? `${short(m)} of ${short(bound)}` : 'none asked for'
+  const text = bound > 0 ? m >= bound * 10 ? `far over ${short(bound)}` : `${short(m)} of ${short(bound)}` : 'none asked for'
   return (
     <div class="meter">
       <span class="what">{label}</span>

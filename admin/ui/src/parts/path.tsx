@@ -28,7 +28,7 @@ export function Path({ rollout: r }: { rollout: Rollout }) {
       <p class="sentence" data-reason>{r.reason}</p>
       {r.stages.length > 0 && (
         <ol class="stages" tabIndex={0} aria-label="Stages">
-          {r.stages.map((s, i) => <Step key={i} stage={s} current={i === r.stage && live(r.phase)} gate={r.gate === `stage:${s.name}`} />)}
+          {r.stages.map((s, i) => <Step key={i} stage={s} current={i === r.stage && live(r.phase)} over={!live(r.phase)} gate={r.gate === `stage:${s.name}`} />)}
           <li class={`step end ${r.phase === 'promoted' || r.phase === 'completed' ? 'passed' : 'pending'}${r.gate === 'promotion' ? ' current' : ''}`}>
             <span class="node"><Glyph shape={r.phase === 'promoted' || r.phase === 'completed' ? 'check' : r.gate === 'promotion' ? 'diamond' : 'ring'} /></span>
             <span class="label"><b>{r.strategy === 'shadow' ? 'report' : 'stable'}</b><small>{r.phase === 'promoted' ? 'promoted' : r.gate === 'promotion' ? 'waits for approval' : ''}</small></span>
@@ -46,7 +46,7 @@ function Until({ rollout: r, now }: { rollout: Rollout; now: number }) {
   return null
 }
 
-function Step({ stage: s, current, gate }: { stage: Stage; current: boolean; gate: boolean }) {
+function Step({ stage: s, current, over, gate }: { stage: Stage; current: boolean; over: boolean; gate: boolean }) {
   const sign = stages[s.state] ?? stages.pending
   const part = Math.min(time(s), requests(s))
   return (
@@ -54,7 +54,7 @@ function Step({ stage: s, current, gate }: { stage: Stage; current: boolean; gat
       <span class={`node ${gate ? 'warn' : sign.tone}`}><Glyph shape={gate ? 'diamond' : sign.shape} /></span>
       <span class="label">
         <span><b>{s.name}</b> <span class="weight">{percent(s.weight)}</span>{s.approval && s.state === 'pending' && !gate && <em class="tag" title="needs approval to enter">approval</em>}</span>
-        <small>{gate ? 'waits for approval' : sign.word}{s.state === 'passed' ? ` in ${span(s.spent_s)}, ${count(s.requests)} requests` : s.state === 'pending' && s.duration_s > 0 ? `, ${span(s.duration_s)}` : ''}</small>
+        <small>{gate ? 'waits for approval' : over && s.state === 'pending' ? 'not reached' : sign.word}{s.state === 'passed' ? ` in ${span(s.spent_s)}, ${count(s.requests)} requests` : s.state === 'pending' && s.duration_s > 0 && !over ? `, ${span(s.duration_s)}` : ''}</small>
       </span>
       {(s.state === 'running' || s.state === 'failed') && (
         <span class="progress">

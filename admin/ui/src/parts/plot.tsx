@@ -79,7 +79,7 @@ function options(latest: { current: PlotProps }, legend: HTMLElement, width: num
   const axis = { stroke: colour('--muted'), font: `11px ${getComputedStyle(document.body).fontFamily}`, grid, ticks: { show: false } }
   return {
     width: Math.max(width, 80), height: HEIGHT,
-    padding: [props.glyphs ? 14 : 8, 6, 0, 0],
+    padding: [props.glyphs ? 14 : 8, 20, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'service' }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_u, _min, most) => latest.current.range(most ?? 0) } },

@@ -16,7 +16,8 @@ const shown = new Set(['trip', 'restore', 'verdict', 'rollback', 'promoted', 'st
 
 /** marksOf are the events that the plots show. */
 export function marksOf(events: readonly Happening[]): Marker[] {
-  return events.filter((e) => shown.has(e.type)).slice(0, 200).map((e) => {
+  return events.filter((e) => shown.has(e.type) && !(e.type === 'weights' && e.by === 'rollout')) // its stage says the same
+    .slice(0, 200).map((e) => {
     const sign = signOfKind(e.type, e.type === 'verdict' && e.fields?.['verdict'] !== 'breach')
     return { id: String(e.id), at: Date.parse(e.time) / 1000, shape: sign.shape, tone: sign.tone, text: e.message }
   })
