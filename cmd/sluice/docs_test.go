@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -80,7 +82,8 @@ func understood(t *testing.T, where, line string) {
 }
 
 func TestDocumentedCommandsExist(t *testing.T) {
-	for name, least := range map[string]int{"README.md": 8, "docs/GUARD.md": 2, "docs/JUDGEMENT.md": 3, "docs/API.md": 12} {
+	for name, least := range map[string]int{"README.md": 16, "docs/GUARD.md": 2, "docs/JUDGEMENT.md": 3, "docs/API.md": 12,
+		"docs/CHECKS.md": 0, "docs/COMPARISON.md": 0, "docs/HOOKS.md": 0, "docs/OPERATING.md": 0} {
 		lines := commandLines(document(t, name))
 		if len(lines) < least {
 			t.Errorf("%s: found %q, want %d calls or more", name, lines, least)
@@ -115,24 +118,49 @@ func TestHelpHasExamples(t *testing.T) {
 	all(newRoot())
 }
 
-// The README's first file is one to copy; the guard's examples are parts of a service.
+// The README's files are ones to copy; the guard's examples are parts of a service.
 func TestDocumentedConfigurationIsValid(t *testing.T) {
 	first := fenced(document(t, "README.md"), "yaml")
 	if len(first) == 0 {
 		t.Fatal("README.md holds no configuration")
 	}
-	files := map[string]string{"README.md": first[0]}
+	files := map[string]string{}
+	for i, whole := range first {
+		files[fmt.Sprintf("README.md, block %d", i+1)] = whole
+	}
 	guards := fenced(document(t, "docs/GUARD.md"), "yaml")
 	if len(guards) == 0 {
 		t.Fatal("docs/GUARD.md holds no configuration")
 	}
 	for _, g := range guards {
 		g = strings.ReplaceAll(g, "${file:/run/secrets/prometheus}", "a-long-bearer-token-0123456789")
-		files["docs/GUARD.md"] = first[0] + "\n    " + strings.ReplaceAll(g, "\n", "\n    ")
+		files["docs/GUARD.md: "+g] = first[0] + "\n    " + strings.ReplaceAll(g, "\n", "\n    ")
 	}
 	for name, text := range files {
 		if _, err := config.Parse(name, []byte(text), config.ParseOptions{}); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// The README is short enough to be read, leads to every document, and nowhere else.
+func TestReadmeLeadsToAll(t *testing.T) {
+	text := document(t, "README.md")
+	if n := strings.Count(text, "\n"); n > 250 {
+		t.Errorf("README.md has %d lines, want at most 250", n)
+	}
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(documents) < 5 {
+		t.Fatalf("got %d documents, %v", len(documents), err)
+	}
+	for _, path := range documents {
+		if name := filepath.Base(path); !strings.Contains(text, "](docs/"+name+")") {
+			t.Errorf("README.md does not lead to docs/%s", name)
+		}
+	}
+	for _, m := range links.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
+			t.Errorf("README.md: %v", err)
 		}
 	}
 }
