@@ -14,34 +14,41 @@ import (
 func (c *Controller) writeState() error {
 	st := c.saver.store
 	c.mu.Lock()
-	state := c.snapshot()
+	state, rises := c.snapshot(), c.rises()
 	var ds []Decision
 	if c.decided.changed {
 		ds = slices.Clone(c.decided.list)
 		c.decided.changed = false
 	}
 	c.mu.Unlock()
-	// A decision must not be on record before what it did is: a kill in between, or a disk with room for
-	// one of them, would bring a version back that was condemned.
-	err := st.write(stateFile, state)
-	if err == nil {
-		err = errors.Join(c.writeHistory(st), c.writeDecisions(st, ds))
+	full, err := c.writeLive(st, state, rises)
+	err = errors.Join(err, c.writeHistory(st))
+	if ds != nil {
+		if err == nil {
+			err = st.write(decisionsFile, savedDecisions{Schema: schema, Decisions: ds})
+		}
+		if err != nil {
+			c.mu.Lock()
+			c.decided.changed = true
+			c.mu.Unlock()
+		}
 	}
-	if err != nil && ds != nil {
-		c.mu.Lock()
-		c.decided.changed = true
-		c.mu.Unlock()
-	}
-	c.tellStore(err)
+	c.tellStore(errors.Join(full, err))
 	return err
 }
 
-// writeDecisions writes ds, if there is news; nil: there is none.
-func (c *Controller) writeDecisions(st *documents, ds []Decision) error {
-	if ds == nil {
-		return nil
+// writeLive writes what is live. On a full disk what is in force takes the room that is kept for it, so that what came
+// down stays down over a crash; what is to rise does not.
+func (c *Controller) writeLive(st *documents, state savedState, rises bool) (full, err error) {
+	if rises {
+		return nil, st.write(stateFile, state)
 	}
-	return st.write(decisionsFile, savedDecisions{Schema: schema, Decisions: ds})
+	return st.writeAlways(stateFile, state)
+}
+
+// rises reports whether a change is being saved that is not in force yet. c.mu is held.
+func (c *Controller) rises() bool {
+	return slices.ContainsFunc(c.ordered, func(s *service) bool { return s.pending != nil })
 }
 
 // writeHistory writes what rollouts did, if there is news.

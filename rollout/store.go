@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sluice/store"
@@ -20,6 +21,8 @@ const (
 	leaseName  = "controller"
 	leaseTTL   = 15 * time.Second
 	leaseRenew = 5 * time.Second
+
+	reserved = 256 << 10 // bytes of disk kept for what is in force: live state takes some KiB for each service
 )
 
 // errLocked says that another process owns the state.
@@ -82,6 +85,31 @@ func (s *documents) claim() error {
 	}
 	return err
 }
+
+// reserver is a store that can keep room for a value that must be written when the disk is full.
+type reserver interface {
+	Reserve(ctx context.Context, bytes int) error
+	Release(ctx context.Context) bool
+}
+
+// writeAlways replaces a document whose text must not be lost: on a full disk it takes the room that was kept for that. Then
+// full says so, and err is nil.
+func (s *documents) writeAlways(name string, v any) (full, err error) {
+	err = s.write(name, v)
+	r, ok := s.Store.(reserver)
+	if !ok {
+		return nil, err
+	}
+	if noRoom(err) && r.Release(context.Background()) {
+		if again := s.write(name, v); again == nil {
+			full, err = err, nil
+		}
+	}
+	_ = r.Reserve(context.Background(), reserved) // as much as there is: on a full disk what rises finds none of it
+	return full, err
+}
+
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // renew holds the lease for longer. One that was lost is taken again by the next write.
 func (s *documents) renew() {

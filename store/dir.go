@@ -33,10 +33,11 @@ type Dir struct {
 
 	turn chan struct{} // holds one token: who has it uses the disk, and what is guarded by it
 	// Guarded by turn.
-	lock    *os.File // nil: the directory is not ours yet
-	entries map[string]entry
-	seq     uint64 // of the newest change
-	closed  bool
+	lock     *os.File // nil: the directory is not ours yet
+	entries  map[string]entry
+	seq      uint64 // of the newest change
+	closed   bool
+	reserved int // bytes that Reserve keeps
 
 	mu      sync.Mutex // never held while the disk is used
 	changed chan struct{}
