@@ -18,11 +18,13 @@ type Source interface {
 const (
 	// defaultServices at 45 KiB a version that had traffic.
 	defaultServices = 1000
-	idleLook        = 5 // seconds between two looks at which versions an idle service has
+	idleLook        = 5  // seconds between two looks at which versions an idle service has
+	giveWay         = 60 // seconds without a request after which a service makes room for another
 )
 
-// Options of a Keeper. Services is how many are kept at most, those with the latest
-// traffic; 0 takes 1000.
+// Options of a Keeper. Services is how many are kept at most; 0 takes 1000. Where more have
+// traffic, one that had none for a minute makes room, and no other: series that came
+// and went each second would cost more than all that is sampled.
 type Options struct {
 	Source   Source
 	Services int
@@ -72,14 +74,22 @@ func (k *Keeper) sample(at int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	names := k.source.Services()
+	places := k.places(at)
 	for i, name := range names {
 		s := k.services[name]
 		if s == nil {
 			s = &service{}
 			k.services[name] = s
 		}
-		if s.active == 0 && (at+int64(i))%idleLook != 0 && len(s.versions) > 0 && !s.moved() {
-			continue
+		if s.active == 0 {
+			moved, look := s.moved(), len(s.versions) == 0 || (at+int64(i))%idleLook == 0
+			if moved && !places.take() {
+				s.pass()
+				moved = false
+			}
+			if !moved && !look {
+				continue
+			}
 		}
 		s.follow(k.source.Arms(name))
 		s.take(at)
@@ -87,7 +97,42 @@ func (k *Keeper) sample(at int64) {
 	if len(k.services) > len(names) {
 		k.forget(names)
 	}
-	k.bound()
+}
+
+// places are what services can still get: free ones, and those of quiet services.
+type places struct {
+	free  int
+	quiet []*service // the one that is quiet for longest last
+}
+
+func (k *Keeper) places(at int64) *places {
+	p := &places{free: k.most}
+	for _, s := range k.services {
+		if s.active == 0 {
+			continue
+		}
+		p.free--
+		if at-s.active >= giveWay && !s.moved() {
+			p.quiet = append(p.quiet, s)
+		}
+	}
+	slices.SortFunc(p.quiet, func(a, b *service) int { return int(b.active - a.active) })
+	return p
+}
+
+// take reports whether there was one.
+func (p *places) take() bool {
+	if p.free > 0 {
+		p.free--
+		return true
+	}
+	if len(p.quiet) == 0 {
+		return false
+	}
+	last := len(p.quiet) - 1
+	p.quiet[last].release()
+	p.quiet = p.quiet[:last]
+	return true
 }
 
 // follow keeps the versions that are still there, and begins with the new ones.
@@ -109,6 +154,21 @@ func (s *service) moved() bool {
 	return slices.ContainsFunc(s.versions, (*version).moved)
 }
 
+// release lets go of the series.
+func (s *service) release() {
+	s.active = 0
+	for _, v := range s.versions {
+		v.release()
+	}
+}
+
+// pass lets traffic go by unkept.
+func (s *service) pass() {
+	for _, v := range s.versions {
+		v.totals, v.seen = v.now(), true
+	}
+}
+
 // take adds a point to every version once any of them had traffic, so that weights
 // show beside it.
 func (s *service) take(at int64) {
@@ -119,10 +179,7 @@ func (s *service) take(at int64) {
 		return
 	}
 	if at-s.active > longest {
-		s.active = 0
-		for _, v := range s.versions {
-			v.release()
-		}
+		s.release()
 		return
 	}
 	for _, v := range s.versions {
@@ -139,26 +196,6 @@ func (k *Keeper) forget(names []string) {
 	for name := range k.services {
 		if !known[name] {
 			delete(k.services, name)
-		}
-	}
-}
-
-// bound lets go of the series of those services that were quiet for longest, if there are too many.
-func (k *Keeper) bound() {
-	var kept []*service
-	for _, s := range k.services {
-		if s.active != 0 {
-			kept = append(kept, s)
-		}
-	}
-	if len(kept) <= k.most {
-		return
-	}
-	slices.SortFunc(kept, func(a, b *service) int { return int(a.active - b.active) })
-	for _, s := range kept[:len(kept)-k.most] {
-		s.active = 0
-		for _, v := range s.versions {
-			v.release()
 		}
 	}
 }

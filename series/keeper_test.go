@@ -159,7 +159,7 @@ func TestNoMoreServicesThanAllowed(t *testing.T) {
 	k := New(Options{Source: src, Services: 2})
 	now := run(k, epoch, 1, func(int) {})
 	for i := range 5 {
-		now = run(k, now, 2*idleLook, func(int) { src.serve(fmt.Sprintf("s%d", i), 0, 1, 0, time.Millisecond) })
+		now = run(k, now, giveWay+idleLook, func(int) { src.serve(fmt.Sprintf("s%d", i), 0, 1, 0, time.Millisecond) })
 	}
 	kept := 0
 	for i := range 5 {
@@ -172,6 +172,61 @@ func TestNoMoreServicesThanAllowed(t *testing.T) {
 	}
 	if kept != 2 {
 		t.Errorf("%d services kept, want 2", kept)
+	}
+}
+
+// Where more services than may be kept have traffic, those that are kept stay: series
+// that come and go cost more than all the rest.
+func TestBusyServicesKeepTheirPlaces(t *testing.T) {
+	src := newSource(6)
+	k := New(Options{Source: src, Services: 3})
+	now := run(k, epoch, 1, func(int) {})
+	all := func(int) {
+		for i := range 6 {
+			src.serve(fmt.Sprintf("s%d", i), 0, 1, 0, time.Millisecond)
+		}
+	}
+	now = run(k, now, 1, all)
+	first := map[string]*rings{}
+	for name, s := range k.services {
+		if s.active != 0 {
+			first[name] = s.versions[0].series
+		}
+	}
+	if len(first) != 3 {
+		t.Fatalf("%d services kept, want 3", len(first))
+	}
+	now = run(k, now, 2*giveWay, all)
+	for name, s := range k.services {
+		if got := s.versions[0].series; got != first[name] {
+			t.Errorf("%s: its series came or went", name)
+		}
+	}
+	// A place that a quiet service leaves goes to another, which begins with what comes then.
+	var busy, waiting string
+	for name := range k.services {
+		if first[name] == nil {
+			waiting = name
+		} else {
+			busy = name
+		}
+	}
+	now = run(k, now, giveWay+idleLook, func(int) {
+		for name := range first {
+			if name != busy {
+				src.serve(name, 0, 1, 0, time.Millisecond)
+			}
+		}
+		src.serve(waiting, 0, 2, 0, time.Millisecond)
+	})
+	if k.services[busy].active != 0 || k.services[waiting].active == 0 {
+		t.Errorf("%s kept: %v, want %s in its place", busy, k.services[busy].active != 0, waiting)
+	}
+	v, _ := k.View(waiting, time.Minute, now)
+	for _, n := range v.Versions[0].Requests {
+		if n > 2 {
+			t.Errorf("a second of %s holds %d requests, more than it had", waiting, n)
+		}
 	}
 }
 
