@@ -116,7 +116,8 @@ func (w *world) readLog(n int) error {
 
 // weigh notes what sluice holds at rest.
 func (w *world) weigh(ctx context.Context) error {
-	in, err := w.sluice.Settled(ctx)
+	// The mirror keeps a worker for each copy of its busiest moment, 512 at most.
+	in, err := w.sluice.Settled(ctx, "proxy.(*mirrors).work")
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (w *world) judgeFlat() {
 		descriptors, resident = append(descriptors, int64(w.resting[i])), append(resident, median(w.busy[i]))
 	}
 	compare("heap at rest, KiB", heap, 1.1, 2<<20, 1<<10)
-	compare("goroutines at rest", goroutines, 1, 4, 1)
+	compare("goroutines at rest without the mirror's workers", goroutines, 1, 4, 1)
 	compare("descriptors at rest without idle connections", descriptors, 1, 3, 1)
 	compare("resident memory under load, MiB", resident, 1.15, 8<<20, 1<<20)
 }

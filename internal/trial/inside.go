@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Inside is what a process holds.
@@ -30,6 +31,21 @@ func (p *Process) Resources() (in Inside, err error) {
 	return in, err
 }
 
+// CPU is the time that the process has used, user and system.
+func (p *Process) CPU() (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc stat: %q", data)
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64) // the kernel's own form, in hundredths of a second
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * (time.Second / 100), nil
+}
+
 func kilobytes(status []byte, key string) int64 {
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, key+":"); ok {
@@ -45,8 +61,9 @@ var (
 	heapInUse      = regexp.MustCompile(`# HeapInuse = (\d+)`)
 )
 
-// Settled reads everything, after a garbage collection that it asks for.
-func (p *Process) Settled(ctx context.Context) (in Inside, err error) {
+// Settled reads everything, after a garbage collection that it asks for. Goroutines with one of the
+// functions named (such as proxy.(*mirrors).work) on their stacks are not counted.
+func (p *Process) Settled(ctx context.Context, without ...string) (in Inside, err error) {
 	var goroutines, heap string
 	for range 2 { // the second collection frees what finalizers and pools held
 		if err := p.API(ctx, "GET", "/debug/pprof/heap?gc=1&debug=1", nil, &heap); err != nil {
@@ -64,7 +81,7 @@ func (p *Process) Settled(ctx context.Context) (in Inside, err error) {
 		text string
 		set  func(int64)
 	}{
-		{goroutineTotal, goroutines, func(n int64) { in.Goroutines = int(n) }},
+		{goroutineTotal, goroutines, func(n int64) { in.Goroutines = int(n) - goroutinesIn(goroutines, without) }},
 		{heapInUse, heap, func(n int64) { in.Heap = n }},
 	} {
 		m := f.form.FindStringSubmatch(f.text)
@@ -78,4 +95,19 @@ func (p *Process) Settled(ctx context.Context) (in Inside, err error) {
 		f.set(n)
 	}
 	return in, nil
+}
+
+// goroutinesIn counts the goroutines of a profile that have one of the functions on their stacks.
+func goroutinesIn(profile string, functions []string) (sum int) {
+	for group := range strings.SplitSeq(profile, "\n\n") {
+		for _, f := range functions {
+			if strings.Contains(group, f+"+0x") {
+				n, _, _ := strings.Cut(group[strings.LastIndex(group, ": total")+1:], " @") // the first group follows the headline
+				k, _ := strconv.Atoi(n[strings.LastIndexByte(n, '\n')+1:])                  // pprof's own form
+				sum += k
+				break
+			}
+		}
+	}
+	return sum
 }

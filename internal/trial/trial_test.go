@@ -59,3 +59,12 @@ func TestKilobytes(t *testing.T) {
 		t.Errorf("got %d", got)
 	}
 }
+
+func TestGoroutinesIn(t *testing.T) {
+	const profile = "goroutine profile: total 9\n5 @ 0x1 0x2\n#\t0x1\tsluice/proxy.(*mirrors).work+0x1ca\t/src/mirror.go:1\n\n3 @ 0x3\n#\t0x3\tsluice/proxy.(*mirrors).Run+0x1\t/src/mirror.go:2\n\n1 @ 0x4\n#\t0x4\tmain.main+0x1\n"
+	for function, want := range map[string]int{"proxy.(*mirrors).work": 5, "proxy.(*mirrors).Run": 3, "main.main": 1, "main.mai": 0} {
+		if got := goroutinesIn(profile, []string{function}); got != want {
+			t.Errorf("%s: got %d, want %d", function, got, want)
+		}
+	}
+}
