@@ -171,6 +171,8 @@ type Version struct {
 	Labels    map[string]string
 	Shield    bool // a replayable request that fails here is answered by stable
 	TLS       *UpstreamTLS
+
+	ProxyProtocol string // header that connections to the endpoints begin with: v1 | v2; "": none
 }
 
 // Endpoint is where a version is reached.

@@ -53,7 +53,7 @@ services:
     stable: v1
     versions:
       - {name: v1, weight: 99.99, endpoints: ["https://a"], tls: {ca: a, cert: b, key: c, server_name: d}}
-      - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: "", build-id: 7}, shield: true}
+      - {name: v2, weight: 0.01%, endpoints: ["http://b:81", "http://[::1]"], labels: {a: "", build-id: 7}, shield: true, proxy_protocol: v2}
     sticky: {client_ip: true}
     rules: [{name: r, when: {path: {exact: /x}, methods: [PUT]}, to: v2, percent: 0.000001}]
     mirror: {to: v2, percent: 12.5, methods: [POST], max_body: 0, timeout: 1ms, compare: true, ignore: [$.id, "$.items[*].at", "$.*[0]", "$..at", "$['a b']"], headers: []}

@@ -73,6 +73,8 @@ func versionKind() kind[Version] {
 		has("labels", "Free text about the version.", dict(value(), anyName), func(v *Version) *map[string]string { return &v.Labels }),
 		has("shield", "A replayable request that fails here is answered by the stable version.", boolean(), func(v *Version) *bool { return &v.Shield }),
 		has("tls", "How https endpoints are verified, and who we say we are.", optional(upstreamTLSKind()), func(v *Version) **UpstreamTLS { return &v.TLS }),
+		has("proxy_protocol", "Tell the endpoints of the client by a PROXY protocol header at the beginning of each connection, before TLS; connections are then not shared between clients. Left out: none.",
+			choice[string]("v1", "v2"), func(v *Version) *string { return &v.ProxyProtocol }),
 	)
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/analysis"
+	"sluice/upstream"
 )
 
 // clientBuffer is the read buffer of a client's connection, in bytes. A head
@@ -43,9 +44,10 @@ type clientConn struct {
 	out      sink
 	gone     clientGone
 	lead     leadReader
-	st       *Settings       // of the request being served
-	ctx      context.Context // of Run
-	served   int             // requests so far
+	st       *Settings        // of the request being served
+	ctx      context.Context  // of Run
+	served   int              // requests so far
+	own      upstream.Private // its connection to an endpoint that is told of it
 
 	idleSince atomic.Int64 // analysis.Now when the wait for a request began; 0: one is being served
 	tunnel    atomic.Bool
@@ -94,6 +96,7 @@ func (s *Server) serveConn(nc net.Conn) error {
 }
 
 func (c *clientConn) end() {
+	c.own.Close()
 	_ = c.Close() // the connection is done with either way
 	c.socket.conns.Add(-1)
 	c.server.conns.remove(c)
@@ -155,11 +158,13 @@ func (c *clientConn) notePeer() {
 		addr := a.AddrPort().Addr().Unmap()
 		c.peer.addr = addr
 		c.peer.text = addr.AppendTo(nil)
+		c.peer.ends.Source = netip.AddrPortFrom(addr, uint16(a.Port))
 		c.shard = uint32(mix(uint64(a.Port)<<1 | 1))
 	}
 	if a, ok := c.accepted.LocalAddr().(*net.TCPAddr); ok {
 		c.peer.port = strconv.AppendInt(nil, int64(a.Port), 10)
-		c.peer.local = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port)).AppendTo(nil)
+		c.peer.ends.Destination = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
+		c.peer.local = c.peer.ends.Destination.AppendTo(nil)
 	} else {
 		c.peer.local = []byte("localhost")
 	}

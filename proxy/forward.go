@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sluice/router"
+	"sluice/upstream"
 )
 
 // peer is what the proxy knows of a client's connection.
@@ -14,8 +15,9 @@ type peer struct {
 	text    []byte     // addr as text
 	trusted bool       // its X-Forwarded-* are believed
 	tls     bool
-	port    []byte // the local port, for X-Forwarded-Port
-	local   []byte // the local address, which stands in for a missing Host
+	port    []byte          // the local port, for X-Forwarded-Port
+	local   []byte          // the local address, which stands in for a missing Host
+	ends    upstream.Client // both ends of its connection, for the PROXY protocol; zero on a Unix socket
 }
 
 // outbound is how a request goes to an upstream.

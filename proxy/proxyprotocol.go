@@ -81,7 +81,9 @@ func (c *clientConn) expectPreamble(trusted []netip.Prefix) bool {
 func (p *peer) stand(said preamble) {
 	p.addr = said.source.Addr().Unmap()
 	p.text = p.addr.AppendTo(nil)
+	p.ends.Source = netip.AddrPortFrom(p.addr, said.source.Port())
 	to := netip.AddrPortFrom(said.destination.Addr().Unmap(), said.destination.Port())
 	p.port = strconv.AppendUint(nil, uint64(to.Port()), 10)
 	p.local = to.AppendTo(nil)
+	p.ends.Destination = to
 }

@@ -63,7 +63,7 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	t.exhausted = fresh
 	wait := x.dialContext()
 	defer x.dialed(wait)
-	conn, err := x.choice.Pool.Conn(wait, t.endpoint, fresh)
+	conn, err := x.connect(wait, fresh)
 	if err != nil {
 		x.connFailed(err)
 		return
@@ -79,6 +79,16 @@ func (x *exchange) attempt(avoid *upstream.Endpoint, fresh bool) {
 	if sent {
 		x.await()
 	}
+}
+
+// connect takes a connection that others may have used, or the client's own where the
+// endpoint is told of the client.
+func (x *exchange) connect(ctx context.Context, fresh bool) (*upstream.Conn, error) {
+	pool, e := x.choice.Pool, x.try.endpoint
+	if pool.Shared() {
+		return pool.Conn(ctx, e, fresh)
+	}
+	return pool.Private(ctx, e, fresh, &x.c.own, x.c.peer.ends)
 }
 
 func (x *exchange) noEndpoint() localAnswer {

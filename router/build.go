@@ -166,6 +166,7 @@ func (b *builder) poolOptions(sc *config.Service, vc *config.Version) (upstream.
 		MaxPending:     sc.Limits.PendingPerVersion,
 		Health:         poolHealth(sc.Health),
 		Endpoints:      make([]upstream.Address, 0, len(vc.Endpoints)),
+		ProxyProtocol:  proxyProtocol(vc.ProxyProtocol),
 	}
 	for _, e := range vc.Endpoints {
 		o.Endpoints = append(o.Endpoints, upstream.Address(e))
@@ -183,6 +184,17 @@ func (b *builder) poolOptions(sc *config.Service, vc *config.Version) (upstream.
 	}
 	o.TLS, o.TLSKey = id.config, id.key
 	return o, nil
+}
+
+// proxyProtocol is the version that a configured word stands for.
+func proxyProtocol(word string) int {
+	switch word {
+	case "v1":
+		return 1
+	case "v2":
+		return 2
+	}
+	return 0
 }
 
 func poolHealth(h *config.Health) *upstream.Health {

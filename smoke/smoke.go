@@ -29,6 +29,7 @@ type Target struct {
 	Address   string            // host:port to connect to; "": that of URL
 	Host      string            // Host header; "": that of URL. A test's own header Host goes before
 	TLS       *tls.Config       // for https; nil: the system's roots. Without ServerName it is the host of URL
+	Preamble  []byte            // sent first on every connection, before TLS; nil: nothing
 	Variables map[string]string // known before the first test: service, version, endpoint, label_<name>
 }
 
@@ -103,7 +104,7 @@ func (t *Target) name() string {
 // client talks HTTP/1.1 to the target alone, as the proxy does. Each test has a connection of its own: one
 // that the server has just closed would fail a test that must not be sent twice.
 func (t *Target) client() (client *http.Client, done func()) {
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	dialer := net.Dialer{Timeout: dialTimeout}
 	transport := &http.Transport{
 		TLSClientConfig: t.TLS.Clone(), TLSHandshakeTimeout: dialTimeout, DisableCompression: true,
 		MaxResponseHeaderBytes: maxHead, DisableKeepAlives: true,
@@ -111,11 +112,24 @@ func (t *Target) client() (client *http.Client, done func()) {
 			if t.Address != "" {
 				address = t.Address
 			}
-			return dialer.DialContext(ctx, network, address)
+			return t.dial(ctx, &dialer, network, address)
 		},
 	}
 	client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return client, transport.CloseIdleConnections
+}
+
+// dial connects and says what goes before all else.
+func (t *Target) dial(ctx context.Context, dialer *net.Dialer, network, address string) (net.Conn, error) {
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil || len(t.Preamble) == 0 {
+		return conn, err
+	}
+	if _, err := conn.Write(t.Preamble); err != nil { // fits the buffer of a new socket
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // runner is one sequence of tests.

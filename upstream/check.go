@@ -31,7 +31,7 @@ func (h *Health) probe(ctx context.Context, e *Endpoint) error {
 func (c *Check) run(ctx context.Context, e *Endpoint, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	l, err := e.dial(ctx, timeout)
+	l, err := e.dial(ctx, timeout, Client{})
 	if err != nil {
 		return err
 	}

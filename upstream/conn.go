@@ -51,10 +51,13 @@ func (c *Conn) Release() {
 		readers.Put(c.Reader)
 	}
 	c.Reader, c.Conn = nil, nil
-	if clean {
-		l.giveBack()
-	} else {
+	switch {
+	case !clean:
 		l.abort()
+	case l.own != nil:
+		l.own.put(l)
+	default:
+		l.giveBack()
 	}
 }
 
@@ -104,8 +107,9 @@ type link struct {
 	readArmed int64 // Conn.ReadArmed of the last exchange
 	turn      uint32
 	shard     uint32
-	since     int64 // clock when it was released
-	next      *link // in the idle stack
+	since     int64    // clock when it was released
+	next      *link    // in the idle stack
+	own       *Private // where a client's own connection goes between its requests; nil: it is shared
 	handle    [handles]Conn
 }
 

@@ -9,13 +9,20 @@ import (
 )
 
 // dial opens a connection, TLS handshake included, within timeout. The place is
-// the caller's.
-func (e *Endpoint) dial(ctx context.Context, timeout time.Duration) (*link, error) {
+// the caller's. c is whom the endpoint is told of, if it is told at all.
+func (e *Endpoint) dial(ctx context.Context, timeout time.Duration, c Client) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	tcp, err := e.connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if version := e.target.preamble; version != 0 {
+		// It fits the buffer of a new socket, so that this does not block.
+		if _, err := tcp.Write(AppendPreamble(nil, version, c)); err != nil {
+			_ = tcp.Close()
+			return nil, err
+		}
 	}
 	l := &link{tcp: tcp, nc: tcp, endpoint: e}
 	if cfg := e.target.tls; cfg != nil {

@@ -51,6 +51,9 @@ func (e *Endpoint) Primary() string { return e.addr }
 // Authority is host:port as declared, without a default port, for Host headers of our own requests.
 func (e *Endpoint) Authority() string { return e.target.authority() }
 
+// Preamble is what a connection of our own to the endpoint must begin with, before TLS; nil: nothing.
+func (e *Endpoint) Preamble() []byte { return AppendPreamble(nil, e.target.preamble, Client{}) }
+
 // Healthy is what active checks say; true without them and before their first
 // failing threshold.
 func (e *Endpoint) Healthy() bool { return !e.down.Load() }

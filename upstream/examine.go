@@ -10,7 +10,7 @@ import (
 // is outside of the version's limits and says nothing to its health. state is nil for
 // plain http. An error of the handshake wraps ErrHandshake and its cause. Safe for concurrent use.
 func (e *Endpoint) Reach(ctx context.Context, timeout time.Duration) (state *tls.ConnectionState, err error) {
-	l, err := e.dial(ctx, timeout)
+	l, err := e.dial(ctx, timeout, Client{})
 	if err != nil {
 		return nil, err
 	}

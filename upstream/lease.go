@@ -61,7 +61,7 @@ func (p *Pool) open(ctx context.Context, e *Endpoint, fresh bool) (*Conn, error)
 		}
 		return l.lend(), nil
 	}
-	l, err := e.dial(ctx, p.o.ConnectTimeout)
+	l, err := e.dial(ctx, p.o.ConnectTimeout, Client{})
 	if err != nil {
 		places.free()
 		return nil, fmt.Errorf("%s: %w", e.URL(), err)

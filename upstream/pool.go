@@ -24,7 +24,7 @@ type Pool struct {
 }
 
 // New makes a pool, taking over from prev (may be nil) every endpoint with the
-// same URL and TLS identity: its connections, health and counts. It starts
+// same URL, TLS identity and PROXY protocol: its connections, health and counts. It starts
 // nothing and looks no name up. A pool without endpoints is allowed.
 func New(o Options, prev *Pool) (*Pool, error) {
 	o, err := o.filled()
@@ -41,7 +41,7 @@ func New(o Options, prev *Pool) (*Pool, error) {
 		if slices.ContainsFunc(p.targets, func(t *target) bool { return t.URL == a.URL }) {
 			continue
 		}
-		t := prev.target(a, o.TLSKey)
+		t := prev.target(a, &o)
 		if t == nil {
 			t = newTarget(a, &o, p.version)
 		}
@@ -57,12 +57,12 @@ func New(o Options, prev *Pool) (*Pool, error) {
 }
 
 // target finds the declared endpoint that a may take over. p may be nil.
-func (p *Pool) target(a Address, tlsKey string) *target {
+func (p *Pool) target(a Address, o *Options) *target {
 	if p == nil {
 		return nil
 	}
 	for _, t := range p.targets {
-		if t.Address == a && t.tlsKey == tlsKey && !t.retired.Load() {
+		if t.Address == a && t.tlsKey == o.TLSKey && t.preamble == o.ProxyProtocol && !t.retired.Load() {
 			return t
 		}
 	}

@@ -220,7 +220,7 @@ func (e *Endpoint) dialApart(ctx context.Context, timeout time.Duration) *dialin
 	}
 	go func() {
 		defer ended()
-		d.link, d.err = e.dial(ctx, timeout)
+		d.link, d.err = e.dial(ctx, timeout, Client{})
 		e.racers.dialing.Add(-1)
 		if d.link != nil {
 			d.link.shard = rand.Uint32()

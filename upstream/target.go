@@ -12,10 +12,11 @@ import (
 // an IP literal, any number for a name. It lives across generations of pools.
 type target struct {
 	Address
-	tlsKey  string
-	literal bool
-	version *version
-	tls     *tls.Config // nil for http
+	tlsKey   string
+	literal  bool
+	preamble int // version of the PROXY protocol that its connections begin with; 0: none
+	version  *version
+	tls      *tls.Config // nil for http
 
 	failed  atomic.Bool // the last lookup failed
 	retired atomic.Bool
@@ -25,7 +26,7 @@ type target struct {
 }
 
 func newTarget(a Address, o *Options, v *version) *target {
-	t := &target{Address: a, tlsKey: o.TLSKey, version: v}
+	t := &target{Address: a, tlsKey: o.TLSKey, preamble: o.ProxyProtocol, version: v}
 	if a.Scheme == "https" {
 		t.tls = clientTLS(o.TLS, a.Host)
 	}

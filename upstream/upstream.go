@@ -49,6 +49,9 @@ type Options struct {
 	MaxPending     int           // requests waiting for a connection; negative: none may wait
 	Health         *Health       // nil: no active checks
 	Resolver       Resolver      // nil: net.DefaultResolver
+	// ProxyProtocol is the version, 1 or 2, of the header that connections begin with; 0: none. A client's
+	// requests need connections of its own then, see Pool.Private; those that Conn makes are told as ours.
+	ProxyProtocol int
 }
 
 // Resolver looks names up. *net.Resolver is one.
@@ -85,6 +88,9 @@ func (o Options) filled() (Options, error) {
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = defaultIdleTimeout
+	}
+	if o.ProxyProtocol < 0 || o.ProxyProtocol > 2 {
+		return o, fmt.Errorf("service %s version %s: PROXY protocol version %d, want 1 or 2", o.Service, o.Version, o.ProxyProtocol)
 	}
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver

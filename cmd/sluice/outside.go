@@ -177,7 +177,8 @@ func (o *outside) targets(version *config.Version, at rollout.Situation) ([]smok
 	}
 	var targets []smoke.Target
 	for _, e := range pool.Resolved() {
-		targets = append(targets, smoke.Target{URL: e.URL(), Address: e.Addr(), Host: e.Authority(), TLS: secure, Variables: variables(at, e.URL())})
+		targets = append(targets, smoke.Target{URL: e.URL(), Address: e.Addr(), Host: e.Authority(), TLS: secure,
+			Preamble: e.Preamble(), Variables: variables(at, e.URL())})
 	}
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("version %s has no endpoint", at.Canary)
