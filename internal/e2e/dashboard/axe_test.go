@@ -63,9 +63,14 @@ func TestAccessible(t *testing.T) {
 				page.until("the page", map[bool]string{true: `document.querySelector(".operation")`, false: `document.querySelector("[data-version=v2]")`}[strings.Contains(where, "api")])
 				page.until("the plots", `!location.hash.includes("services/") || document.querySelector(".plot canvas")`)
 				look(theme + " " + where)
-				var over float64
-				if page.ask("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
-					t.Errorf("%s at %d pixels: %v pixels too wide", where, width, over)
+				var over float64 // of all that there is
+				if page.ask("document.documentElement.scrollWidth", &over); over > float64(width) {
+					t.Errorf("%s at %d pixels: it takes %v", where, width, over)
+				}
+				var cut []string
+				page.ask(`[...document.querySelectorAll("main *, header *")].filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, .stages, .hidden, .actions, .u-over, svg")).map(e => e.className + ": " + e.textContent.slice(0, 40))`, &cut)
+				if len(cut) > 0 {
+					t.Errorf("%s at %d pixels: beyond the edge: %q", where, width, cut)
 				}
 			}
 		}

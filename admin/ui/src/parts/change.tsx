@@ -36,10 +36,10 @@ export function Conflict({ by, onReload }: { by: string; onReload: () => void })
   )
 }
 
-interface Footer { label: string; ready: boolean; danger?: boolean; onClose: () => void; act: (reason: string) => Promise<void>; onStale: () => void; children?: ComponentChildren }
+interface Footer { label: string; unfocused?: boolean; ready: boolean; danger?: boolean; onClose: () => void; act: (reason: string) => Promise<void>; onStale: () => void; children?: ComponentChildren }
 
 /** Confirm is the reason, Cancel and the button that does it. */
-export function Confirm({ label, ready, danger, onClose, act, onStale, children }: Footer) {
+export function Confirm({ label, ready, danger, unfocused, onClose, act, onStale, children }: Footer) {
   const [reason, setReason] = useState('')
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem>()
@@ -59,8 +59,8 @@ export function Confirm({ label, ready, danger, onClose, act, onStale, children 
   return (
     <form class="confirm" onSubmit={(e) => void submit(e)}>
       {children}
-      <label class="reason">Reason <span class="muted">(optional, kept with the change)</span>
-        <input type="text" maxLength={500} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+      <label class="reason"><span>Reason <span class="muted">(optional, kept with the change)</span></span>
+        <input type="text" autofocus={!unfocused} maxLength={500} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
       </label>
       {problem && <p class="fault" role="alert">{problem.message}</p>}
       <div class="buttons">

@@ -21,6 +21,7 @@ export function WeightsDialog({ service: opened, onClose }: { service: Service; 
   const sum = round(Object.values(weights).reduce((a, b) => a + b, 0))
   const changed = base.versions.some((v) => weights[v.name] !== v.weight)
   const preview = usePreview(JSON.stringify(weights) + base.etag, sum === 100 && changed ? (signal) => setWeights(base.name, weights, { dryRun: true, etag: base.etag, signal }) : null)
+  const first = base.versions.find((v) => v.name !== base.stable)?.name ?? base.stable
   const faster = stale !== undefined || preview.problem?.stale === true
   const look = async (): Promise<void> => {
     const fresh = await call<Service>(ofService(base.name)).catch(() => undefined)
@@ -38,7 +39,7 @@ export function WeightsDialog({ service: opened, onClose }: { service: Service; 
           <div key={v.name} class={`one ${hue(i)}`}>
             <label for={`w-${i}`}><i class={`swatch ${hue(i)}`} />{v.name}</label>
             <input type="range" min={0} max={100} step={1} aria-label={`Weight of ${v.name}, slider`} value={weights[v.name]} onInput={(e) => setValues(moved(base, weights, v.name, Number(e.currentTarget.value)))} />
-            <input id={`w-${i}`} type="number" min={0} max={100} step={0.01} inputMode="decimal" value={weights[v.name]} onInput={(e) => setValues(moved(base, weights, v.name, Number(e.currentTarget.value)))} />
+            <input id={`w-${i}`} type="number" autofocus={v.name === first} min={0} max={100} step={0.01} inputMode="decimal" value={weights[v.name]} onInput={(e) => setValues(moved(base, weights, v.name, Number(e.currentTarget.value)))} />
             <span class="muted">%</span>
             <span class="num small muted">{after(preview.value, v.name, v.share)}</span>
           </div>
@@ -47,7 +48,7 @@ export function WeightsDialog({ service: opened, onClose }: { service: Service; 
       {sum !== 100 && <p class="fault">The weights sum to {percent(sum)}; they must be 100 %.</p>}
       {!faster && preview.problem && <p class="fault" role="alert">{preview.problem.message}</p>}
       {faster && <Conflict by={stale?.set_by ? `${stale.set_by} changed it at ${clock(stale.set_at ?? '')}` : ''} onReload={() => void look()} />}
-      <Confirm label="Apply weights" ready={changed && sum === 100 && preview.value !== undefined && !faster} onClose={onClose} act={apply}
+      <Confirm label="Apply weights" unfocused ready={changed && sum === 100 && preview.value !== undefined && !faster} onClose={onClose} act={apply}
         onStale={() => void call<Service>(ofService(base.name)).then(setStale, () => setStale(base))} />
     </Dialog>
   )
