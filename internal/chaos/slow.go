@@ -110,6 +110,32 @@ func (l *lab) good(p *trial.Process, length time.Duration) (report bench.Report,
 	return report, after - before, err
 }
 
+// slowAnswer is more than fits the buffers of a client that asked for small ones, and its kernel's and sluice's on the way.
+const slowAnswer = 512 << 10
+
+// settle waits until sluice has done what the crowd's arrival costs, for 30 s at most: what is measured is their presence.
+func (l *lab) settle(p *trial.Process) {
+	for range 60 {
+		before, _ := p.CPU() // 0 if it can't be read: then this ends at once
+		if !l.pause(500 * time.Millisecond) {
+			return
+		}
+		if after, err := p.CPU(); err != nil || after-before < 100*time.Millisecond {
+			return
+		}
+	}
+}
+
+// slowCount is 10,000, or what the limit of descriptors leaves room for: sluice needs one for
+// each client and one for two thirds of them to their backend.
+func (l *lab) slowCount() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1000
+	}
+	return max(300, min(10_000, (int(limit.Cur)-1000)*3/5))
+}
+
 // aside is a further process of this program.
 type aside struct {
 	cmd  *exec.Cmd
