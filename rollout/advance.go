@@ -42,6 +42,7 @@ type sight struct {
 	open       bool    // a window is open now, or there are none
 	difference float64 // of shadow: the share beyond the noise, 0..1
 	unproven   bool    // of shadow: difference may still be chance
+	anew       bool    // of shadow: what was compared before is forgotten
 }
 
 // runInput is one thing that happened to a run, at a time that the caller read.

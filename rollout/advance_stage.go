@@ -16,6 +16,9 @@ func (m *move) observe(seen sight) {
 func (m *move) tickStage(seen sight, passed time.Duration) {
 	m.observe(seen)
 	p, l := &m.Stages[m.Stage], m.leg()
+	if seen.anew {
+		p.Spent = 0 // the time is for what is compared in it
+	}
 	held := seen.cut || m.Hold > 0
 	counts := !held && p.Spent < l.Duration
 	if counts {

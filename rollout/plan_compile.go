@@ -34,6 +34,8 @@ func compile(cfg *config.Service, canary, stable string) (itinerary, error) {
 		return itinerary{}, fmt.Errorf("version %s of service %s: %w", canary, cfg.Name, ErrUnknown)
 	case versionOf(cfg, stable) == nil:
 		return itinerary{}, fmt.Errorf("stable version %s of service %s: %w", stable, cfg.Name, ErrUnknown)
+	case r.Strategy == strategyShadow && cfg.Mirror != nil && cfg.Mirror.To != canary:
+		return itinerary{}, fmt.Errorf("service %s mirrors to %s, so that strategy shadow can't look at %s: %w", cfg.Name, cfg.Mirror.To, canary, ErrInvalid)
 	case canary == stable:
 		return itinerary{}, fmt.Errorf("version %s of service %s is stable already: %w", canary, cfg.Name, ErrConflict)
 	}

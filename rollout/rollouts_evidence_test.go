@@ -237,6 +237,36 @@ func TestShadowComparesAndPromotesNothing(t *testing.T) {
 	}
 }
 
+// TestShadowBeginsAnewWithItsComparison: what was compared dies with the process, so the time of the stage does as well.
+func TestShadowBeginsAnewWithItsComparison(t *testing.T) {
+	s := canaryShop()
+	s.Rollout.Strategy, s.Rollout.Duration, s.Rollout.MinRequests = "shadow", time.Minute, 10
+	compared := uint64(0)
+	o := Options{Difference: func(string) ShadowResult { compared += 5; return ShadowResult{Compared: compared} }}
+	running(t, o, one(s), func(b *bench) {
+		b.start()
+		b.serve(55*time.Second, 400, nil)
+		b.wantPhase(PhaseRunning)
+		compared = 0
+		b.serve(55*time.Second, 400, nil)
+		b.wantPhase(PhaseRunning)
+		b.serve(10*time.Second, 400, nil)
+		b.wantPhase(PhaseCompleted)
+	})
+}
+
+func TestShadowLooksAtWhatIsMirrored(t *testing.T) {
+	s := canaryShop()
+	s.Rollout.Strategy, s.Mirror = "shadow", &config.Mirror{To: "v2", Percent: 10, Compare: true}
+	s.Versions = append(s.Versions, config.Version{Name: "v3"})
+	if _, err := compile(&s, "v3", "v1"); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "mirrors to v2") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := compile(&s, "v2", "v1"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEventHooksGetTheServicesEvents(t *testing.T) {
 	s, quiet := canaryShop(500), canaryShop(500)
 	s.Rollout.Hooks = []config.Hook{{Name: "events", On: PointEvent}}

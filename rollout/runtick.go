@@ -85,6 +85,7 @@ func (c *Controller) lookAtShadow(s *service, seen *sight) {
 	if !(found.Noise >= 0 && found.Noise <= 1) {
 		found.Noise = 1
 	}
+	seen.anew = s.course.Shadow != nil && found.Compared < s.course.Shadow.Compared // as after a restart
 	s.course.Shadow = &found
 	seen.requests, seen.difference, seen.unproven = found.Compared, found.Excess, !found.Reported
 }
