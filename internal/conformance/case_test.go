@@ -117,7 +117,8 @@ func encodings() []hostile {
 // RFC 9112, 6.1: a message with both is refused, whichever would win.
 func lengthsWithEncodings() []hostile {
 	var all []hostile
-	for _, length := range []string{"0", "3", "13", "6", "+3", "x"} {
+	beyond := fmt.Sprint(len(abcChunks) + len(number(inside, 0))) // the length holds the request behind the chunks
+	for _, length := range []string{"0", "3", "13", "6", beyond, "+3", "x"} {
 		for _, encoding := range []string{"chunked", "CHUNKED", "identity", "xchunked", "", "gzip, chunked"} {
 			l, e := "Content-Length: "+length+"\r\n", "Transfer-Encoding: "+encoding+"\r\n"
 			name := fmt.Sprintf("length %q, encoding %q", length, encoding)

@@ -51,7 +51,7 @@ type gridRun struct {
 	refusedHere, refusedThere int
 }
 
-func (r *gridRun) try(t *testing.T, i int, h *hostile) {
+func (r *gridRun) try(t testing.TB, i int, h *hostile) {
 	r.read = len(r.origin.seen())
 	next := number("GET /N/next", i)
 	c := dial(t, r.address)
@@ -94,7 +94,7 @@ func (h *hostile) streams() bool {
 func (h *hostile) early(a *answer) bool { return h.streams() && a.close && sawOf(a) == h.sees }
 
 // silence asserts that no answer comes but one that ends the connection.
-func (r *gridRun) silence(t *testing.T, c *client, h *hostile) {
+func (r *gridRun) silence(t testing.TB, c *client, h *hostile) {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // nothing comes, so there is nothing to wait for but time
 	a, err := c.tryReceive("POST")
@@ -109,7 +109,7 @@ func (r *gridRun) silence(t *testing.T, c *client, h *hostile) {
 }
 
 // refuses asserts that sluice itself says no, and closes.
-func (r *gridRun) refuses(t *testing.T, c *client, h *hostile) {
+func (r *gridRun) refuses(t testing.TB, c *client, h *hostile) {
 	t.Helper()
 	a, err := c.tryReceive("POST")
 	switch {
@@ -129,7 +129,7 @@ func (r *gridRun) refuses(t *testing.T, c *client, h *hostile) {
 
 // answers asserts that the origin answered the request, as it was sent. An
 // origin may be stricter than sluice.
-func (r *gridRun) answers(t *testing.T, c *client, h *hostile) *answer {
+func (r *gridRun) answers(t testing.TB, c *client, h *hostile) *answer {
 	t.Helper()
 	method, _, _ := strings.Cut(h.sees, " ")
 	a, err := final(c, method)
@@ -152,7 +152,7 @@ func (r *gridRun) answers(t *testing.T, c *client, h *hostile) *answer {
 	return a
 }
 
-func (r *gridRun) marker(t *testing.T, c *client, want string) {
+func (r *gridRun) marker(t testing.TB, c *client, want string) {
 	t.Helper()
 	a, err := final(c, "GET")
 	if err != nil {
@@ -185,7 +185,7 @@ func sawOf(a *answer) string {
 
 // compare asserts that the origin saw of this case what sluice forwarded, and
 // nothing else. In which order is told by the answers: logs are written later.
-func (r *gridRun) compare(t *testing.T, i int, h *hostile, victim string) {
+func (r *gridRun) compare(t testing.TB, i int, h *hostile, victim string) {
 	t.Helper()
 	var lines []string
 	if !eventually(func() bool {
