@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -289,6 +290,10 @@ func requestTarget() kind[string] {
 			return errors.New("it must start with /")
 		case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }):
 			return errors.New("it must not hold spaces, # or characters beyond ASCII")
+		}
+		path, _, _ := strings.Cut(s, "?")
+		if _, err := url.PathUnescape(path); err != nil {
+			return errors.New("a percent sign must have two hex digits after it; one of its own is %25")
 		}
 		return nil
 	})
