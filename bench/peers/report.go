@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -51,9 +50,8 @@ type ratio struct {
 
 func (r *report) begin(peers []peer) {
 	r.Date, r.Cores = time.Now().UTC().Format(time.RFC3339), runtime.NumCPU()
-	var u syscall.Utsname
-	if syscall.Uname(&u) == nil {
-		r.Kernel = text(u.Sysname[:]) + " " + text(u.Release[:])
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		r.Kernel = "Linux " + strings.TrimSpace(string(b))
 	}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(b)) {
@@ -69,17 +67,6 @@ func (r *report) begin(peers []peer) {
 	for i := range peers {
 		r.Versions[peers[i].name] = peers[i].version
 	}
-}
-
-func text(chars []int8) string {
-	var b strings.Builder
-	for _, c := range chars {
-		if c == 0 {
-			break
-		}
-		b.WriteByte(byte(c))
-	}
-	return b.String()
 }
 
 // broken reports whether a promise is not kept.

@@ -28,3 +28,25 @@ Transfer/sec:      6.67MB
 		t.Error("nonsense was read")
 	}
 }
+
+// The promise is judged by the median, against the better of the two in each round.
+func TestRatio(t *testing.T) {
+	r := result{Workers: 1, promise: 1.15}
+	for _, round := range [][3]float64{{10, 12, 11}, {12, 10, 12}, {10, 10, 20}} {
+		r.add("nginx", sample{CPU: round[0]})
+		r.add("haproxy", sample{CPU: round[1]})
+		r.add("sluice", sample{CPU: round[2]})
+	}
+	if c := r.Ratio; c == nil || c.Median != 1.2 || c.Min != 1.1 || c.Max != 2 || c.Kept {
+		t.Errorf("got %+v", c)
+	}
+	b := report{Scenarios: []result{r}}
+	if !b.broken() {
+		t.Error("a broken promise is not told")
+	}
+	r.Workers, r.Ratio = 2, nil
+	r.add("caddy", sample{})
+	if c := r.Ratio; c == nil || !c.Kept || c.Promise != 0 {
+		t.Errorf("on all cores nothing is promised: %+v", c)
+	}
+}
