@@ -88,13 +88,19 @@ bench-peers: build ## CPU per request, latency and memory beside nginx and HAPro
 conformance: build ## hold RFC 9110 and 9112 on raw sockets, and beside foreign servers: one table (seconds)
 	cd $(CONFORMANCE) && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 10m -count=1
 
+.PHONY: chaos
+chaos: build ## toxics, kills, full disk, no descriptors, little memory, dead DNS, 10,000 slow clients (docs/FAULTS.md)
+	$(GO) build -o bin/chaos ./internal/chaos
+	bin/chaos -sluice bin/sluice $(if $(ONLY),-only $(ONLY)) $(if $(SHORT),-short)
+
 .PHONY: check
-check: ## what CI runs: lint, test, conformance, race, short fuzz, demo
+check: ## what CI runs: lint, test, conformance, race, short fuzz and soak, demo
 	$(MAKE) lint
 	$(MAKE) test
 	$(MAKE) conformance
 	$(MAKE) race
 	$(MAKE) fuzz TIME=5s
+	$(MAKE) soak TIME=20s
 	$(MAKE) demo
 
 .PHONY: clean
