@@ -25,12 +25,20 @@ const (
 // ctx leaves, closes idle connections once they have idled for a second (or a
 // quarter of the time), and returns nil when nothing is in flight, tunnels
 // included, else ctx's error when ctx ends. Run goes on until its own ctx ends.
-func (s *Server) Drain(ctx context.Context) error {
+func (s *Server) Drain(ctx context.Context) error { return s.DrainWithin(ctx, 0) }
+
+// DrainWithin is Drain, but tells clients to close over spread, if ctx leaves as much; 0: over all
+// of it. It is for a process with a successor at the same address, where they need not find another proxy.
+func (s *Server) DrainWithin(ctx context.Context, spread time.Duration) error {
 	now := analysis.Now()
-	end := now + int64(drainDefault)
+	window := drainDefault
 	if d, ok := ctx.Deadline(); ok {
-		end = now + max(int64(time.Until(d)), 1)
+		window = max(time.Until(d), 1)
 	}
+	if spread > 0 {
+		window = min(window, spread)
+	}
+	end := now + int64(window)
 	s.drain.Store(&drainWindow{begin: now, end: end})
 	s.mu.Lock()
 	for _, k := range s.sockets {
