@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -151,7 +152,7 @@ func newRolloutStatusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return r.show(a)
+				return errors.Join(r.show(a), r.showDifferences(cmd.Context(), a))
 			}
 			progress := newScreen(cmd.OutOrStdout())
 			if r.json() {

@@ -153,6 +153,7 @@ func TestShadowExample(t *testing.T) {
 			var report comparison.Report
 			s.ask(t, "/comparison", &report)
 			wantReport(t, report, tt.want == rollout.PhaseRolledBack)
+			wantDifferences(t, s, tt.want == rollout.PhaseRolledBack)
 		})
 	}
 }
@@ -173,6 +174,17 @@ func wantReport(t *testing.T, r comparison.Report, dearer bool) {
 	}
 	if fmt.Sprint(verdicts) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", verdicts, want)
+	}
+}
+
+// wantDifferences checks that the command names the price and not the noise.
+func wantDifferences(t *testing.T, s *stage, dearer bool) {
+	t.Helper()
+	ln, _ := s.adminHost.current()
+	out, err := call(t, "rollout", "status", "shop", "--admin="+ln.Addr().String())
+	if err != nil || strings.Contains(out, "$.stamp") || strings.Contains(out, "reported  $.items[*].price (value)") != dearer ||
+		strings.Contains(out, ": 7, in the copy 8\n") != dearer {
+		t.Errorf("%v: got %s", err, out)
 	}
 }
 
