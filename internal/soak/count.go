@@ -156,7 +156,8 @@ func (w *world) judgeFlat() {
 		heap, goroutines = append(heap, in.Heap), append(goroutines, int64(in.Goroutines))
 		descriptors, resident = append(descriptors, int64(w.resting[i])), append(resident, median(w.busy[i]))
 	}
-	compare("heap at rest, KiB", heap, 1.1, 2<<20, 1<<10)
+	// What is kept of the past fills for minutes, up to its bounds: 1,000 events, 500 rollouts, hours of figures.
+	compare("heap at rest, KiB", heap, 1.1, 6<<20, 1<<10)
 	compare("goroutines at rest without the mirror's workers", goroutines, 1, 4, 1)
 	compare("descriptors at rest without idle connections", descriptors, 1, 3, 1)
 	compare("resident memory under load, MiB", resident, 1.15, 8<<20, 1<<20)
