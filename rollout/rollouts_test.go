@@ -217,7 +217,7 @@ func TestCanaryFromStartToFinish(t *testing.T) {
 		if st := b.wantPhase(PhasePromoted); !st.StandbyUntil.IsZero() || st.Waiting != "" {
 			t.Errorf("after the standby: %+v", st)
 		}
-		if _, err := b.StartRollout(shopCommand, ""); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "v1") {
+		if _, err := b.StartRollout(shopCommand, ""); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "version=v1") {
 			t.Errorf("the canary is stable: got %v", err)
 		}
 	})

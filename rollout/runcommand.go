@@ -64,7 +64,7 @@ func (s *service) candidate(named string) (string, error) {
 		return canary, nil
 	}
 	others := slices.DeleteFunc(names(s.live.BP), func(name string) bool { return name == canary })
-	return "", fmt.Errorf("%s of %s is stable already; name the version to roll out, one of %s: canary=%s: %w",
+	return "", fmt.Errorf("%s of %s is stable already; name the version to roll out, one of %s: version=%s: %w",
 		canary, s.name, strings.Join(others, ", "), others[0], ErrConflict)
 }
 
