@@ -73,7 +73,9 @@ func (s *Server) postRollout(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.audit.version = printable(order.version)
+	if order.version != "" {
+		c.audit.version = printable(order.version)
+	}
 	cmd.Run, cmd.Gate = order.run, order.gate
 	return s.steer(c, svc, cmd, order)
 }

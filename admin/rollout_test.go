@@ -124,6 +124,9 @@ func TestRolloutFromStartToEnd(t *testing.T) {
 			t.Errorf("the audit lacks %q", want)
 		}
 	}
+	if strings.Contains(audit, `version="\"\""`) {
+		t.Error("an order that names no version is audited with one that is two quotes")
+	}
 	p.checkHistory(t)
 }
 
