@@ -355,9 +355,10 @@ func (a *app) await(ctx context.Context, parts *lifetimes) (upgraded bool, cause
 // successor answers at the same address, no balancer has to see anything.
 func (a *app) drain(ctx context.Context, upgraded bool) {
 	d := a.config.Load().Drain
+	spread := time.Duration(0)
 	a.draining.Store(true)
 	if upgraded {
-		d.Delay = 0
+		d.Delay, spread = 0, upgradeSpread
 	} else {
 		a.supervisor.stopping("draining")
 	}
@@ -365,7 +366,7 @@ func (a *app) drain(ctx context.Context, upgraded bool) {
 	time.Sleep(d.Delay)
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
-	if err := a.proxy.Drain(ctx); err != nil {
+	if err := a.proxy.DrainWithin(ctx, spread); err != nil {
 		a.logger.Warn("drain cut short", "error", err)
 	}
 }

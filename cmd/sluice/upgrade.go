@@ -42,6 +42,10 @@ const (
 
 	readyTimeout   = 2 * time.Minute // for reading the configuration
 	servingTimeout = time.Minute     // nobody decides and the admin API waits meanwhile
+
+	// Within this time clients that go on asking are told to reconnect: until they do, the
+	// successor's decisions do not reach them.
+	upgradeSpread = 5 * time.Second
 )
 
 // takeoverVariable holds a takeover as JSON, for the new process.
