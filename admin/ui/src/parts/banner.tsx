@@ -1,13 +1,13 @@
 import { contact } from '../api/client'
 import { clock } from '../lib/format'
-import { Store, useStore } from '../lib/store'
-import { happenings, retryStream, streamLost } from '../state/events'
+import { useStore } from '../lib/store'
+import { retryStream, streamLost } from '../state/events'
 import { touchFleet } from '../state/fleet'
 import { touch } from '../state/resource'
 import { useNow } from '../lib/clock'
 import { Glyph } from './shape'
 
-/** lost is since when the page is behind, milliseconds; 0: it is not. */
+/** useLost is since when the page is behind, milliseconds; 0: it is not. */
 function useLost(): { since: number; whole: boolean } {
   const c = useStore(contact)
   const stream = useStore(streamLost)
@@ -39,13 +39,10 @@ export function Banner() {
   )
 }
 
-const beating = new Store(true)
-
 /** Pulse is one word on whether the page is live. */
 export function Pulse() {
-  useStore(beating)
   const { since } = useLost()
-  const seen = useStore(happenings).length > 0 || useStore(contact).at > 0
+  const seen = useStore(contact).at > 0
   if (since > 0) return <span class="pulse bad"><Glyph shape="ring" />Disconnected</span>
   return <span class="pulse"><Glyph shape={seen ? 'dot' : 'ring'} />{seen ? 'Live' : 'Connecting'}</span>
 }

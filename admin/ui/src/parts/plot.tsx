@@ -7,6 +7,7 @@ import { type Marker, markers } from './markers'
 /** Curve is one line of a plot. */
 export interface Curve {
   label: string
+  brief?: string // in the legend, after one of the same version
   hue: number // of the version
   dash?: boolean
   thin?: boolean
@@ -114,7 +115,7 @@ function readout(u: uPlot, props: PlotProps, legend: HTMLElement): void {
     const item = document.createElement('span')
     item.className = `hue${c.hue % 6}${c.dash ? ' dash' : ''}${c.thin ? ' thin' : ''}`
     const value = u.data[i + 1]?.[at]
-    item.append(document.createElement('i'), c.label, Object.assign(document.createElement('b'), { textContent: value == null ? '–' : props.show(value) }))
+    item.append(document.createElement('i'), c.brief ?? c.label, Object.assign(document.createElement('b'), { textContent: value == null ? '–' : props.show(value) }))
     return item
   })
   const x = u.data[0][at]

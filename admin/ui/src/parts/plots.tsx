@@ -48,8 +48,8 @@ function short(n: number): string { return `${n >= 10 || n === 0 ? Math.round(n)
 function latencies(version: string, hue: number, first: number): Curve[] {
   return [
     { label: `${version} p99`, hue, bandTo: first + 2 },
-    { label: `${version} p90`, hue, dash: true, thin: true },
-    { label: `${version} p50`, hue, thin: true, faint: true },
+    { label: `${version} p90`, brief: 'p90', hue, dash: true, thin: true },
+    { label: `${version} p50`, brief: 'p50', hue, thin: true, faint: true },
   ]
 }
 

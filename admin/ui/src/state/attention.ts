@@ -60,5 +60,5 @@ function rolloutOf(s: Service): Attention {
 
 /** moving is whether a rollout runs, or somebody is trying a version by hand. */
 export function moving(s: Service): boolean {
-  return live(s.rollout?.phase) || canaryTraffic(s).length > 0
+  return live(s.rollout?.phase) || canaryTraffic(s).some((v) => v.share > 0)
 }

@@ -1,5 +1,6 @@
 // What happened, from the stream, and what an event sets in motion.
 
+import { now } from '../api/client'
 import { Stream } from '../api/stream'
 import type { Happening } from '../api/types'
 import { Store } from '../lib/store'
@@ -21,11 +22,11 @@ export const announced = new Store('')
 const loud = new Set(['trip', 'restore', 'verdict', 'rollback', 'promoted', 'aborted', 'alert'])
 const quiet = new Set(['probe', 'metric']) // nothing that is shown changes by them alone
 
-let opened = 0
+let opened = 0 // by the server's clock
 
 const stream = new Stream({
   up() {
-    opened = Date.now()
+    opened = now()
     if (streamLost.get() !== 0) { touch(''); touchFleet('') } // whatever was missed
     streamLost.set(0)
   },

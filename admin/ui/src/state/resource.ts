@@ -35,11 +35,11 @@ class Resource<T> {
   nudge(): void { this.poller.nudge() }
 
   private async load(): Promise<void> {
-    this.cancel = new AbortController()
+    const { signal } = this.cancel = new AbortController()
     try {
-      this.store.set({ value: await call<T>(this.path, { signal: this.cancel.signal }) })
+      this.store.set({ value: await call<T>(this.path, { signal }) })
     } catch (error) {
-      if (error instanceof Problem) this.store.set({ value: error.status === 404 ? undefined : this.store.get().value, error })
+      if (error instanceof Problem && !signal.aborted) this.store.set({ value: error.status === 404 ? undefined : this.store.get().value, error })
     }
   }
 }

@@ -21,13 +21,16 @@ export async function learn(): Promise<void> {
   }
 }
 
+/** signIn begins a session. The page is loaded anew: nothing of whoever was here before is left in it. */
 export async function signIn(token: string): Promise<void> {
-  session.set(await call<Session>('session', { method: 'POST', body: { token } }))
+  await call<Session>('session', { method: 'POST', body: { token } })
+  location.reload()
 }
 
+/** signOut ends it, and takes all that was shown out of the page. */
 export async function signOut(): Promise<void> {
   await call('session', { method: 'DELETE' })
-  await learn()
+  location.reload()
 }
 
 const rank: Record<Role | '', number> = { '': 0, viewer: 1, operator: 2, admin: 3 }
