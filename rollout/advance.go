@@ -39,6 +39,7 @@ type sight struct {
 	suspicious bool    // strong evidence against it, not proof
 	cut        bool    // the canary is tripped or has no endpoint to use
 	endpoints  int     // of the canary that are ready
+	unchecked  int     // and those that nobody knows of yet, as after a restart: no reason to rise, nor to come down
 	open       bool    // a window is open now, or there are none
 	difference float64 // of shadow: the share beyond the noise, 0..1
 	unproven   bool    // of shadow: difference may still be chance

@@ -21,7 +21,7 @@ func (m *move) follow(seen sight) {
 	if m.Plan.Strategy != strategyRolling || m.Entered < 0 || m.WeightBP == 0 || m.Full {
 		return
 	}
-	to := carries(m.Plan.Stages, m.Entered, seen.endpoints)
+	to := carries(m.Plan.Stages, m.Entered, seen.endpoints+seen.unchecked)
 	if to >= m.WeightBP {
 		return
 	}

@@ -28,7 +28,9 @@ type Options struct {
 	Logger   *slog.Logger // nil discards
 
 	Usable func(service, version string) bool // whether a version has an endpoint that passes its checks; nil: always true
-	Ready  func(service, version string) int  // how many of its endpoints are; nil: all of the file
+	// Ready counts the endpoints of a version that pass their checks, and those that no check has found good
+	// or bad yet; nil: all of the file are ready.
+	Ready func(service, version string) (ready, unchecked int)
 
 	Outside    Outside                           // nil: no preflight, smoke tests and hooks: they pass
 	Difference func(service string) ShadowResult // what the mirror's comparison found since Compare; nil: nothing
@@ -40,7 +42,7 @@ type Options struct {
 type Controller struct {
 	traffic  Traffic
 	usable   func(service, version string) bool
-	ready    func(service, version string) int
+	ready    func(service, version string) (ready, unchecked int)
 	outside  Outside
 	differs  func(service string) ShadowResult
 	compare  func(service string)

@@ -97,26 +97,33 @@ func TestEndpointsDownInTheStandby(t *testing.T) {
 }
 
 func TestRollingFollowsReadyEndpoints(t *testing.T) {
-	var ready atomic.Int64
+	var ready, unchecked atomic.Int64
 	s := canaryShop()
 	s.Rollout.Strategy, s.Rollout.Duration, s.Rollout.Success = "rolling", 10*time.Second, nil
 	s.Versions[1].Endpoints = make([]config.Endpoint, 4)
-	o := Options{Ready: func(_, version string) int {
+	o := Options{Ready: func(_, version string) (int, int) {
 		if version == "v2" {
-			return int(ready.Load())
+			return int(ready.Load()), int(unchecked.Load())
 		}
-		return 4
+		return 4, 0
 	}}
 	running(t, o, one(s), func(b *bench) {
+		unchecked.Store(4) // no check has looked at them yet
 		b.start()
 		b.serve(30*time.Second, 400, nil)
 		if st := b.wantPhase(PhaseWaiting); st.Waiting != "endpoints" {
 			t.Errorf("waits for %s: %s", st.Waiting, st.Reason)
 		}
 		b.wantWeights(10000, 0)
+		unchecked.Store(0)
 		ready.Store(2)
 		b.serve(2*time.Minute, 400, nil)
 		b.wantWeights(5000, 5000)
+		ready.Store(0)
+		unchecked.Store(2) // as after a restart
+		b.serve(3*time.Second, 400, nil)
+		b.wantWeights(5000, 5000)
+		unchecked.Store(0)
 		ready.Store(1)
 		b.serve(3*time.Second, 400, nil)
 		b.wantWeights(7500, 2500)

@@ -44,7 +44,8 @@ func (c *Controller) follow(s *service, now time.Time) {
 func (c *Controller) look(s *service, now time.Time) sight {
 	cs := s.course
 	canary := cs.Run.Plan.Canary
-	seen := sight{open: s.cfg.Rollout == nil || open(s.cfg.Rollout.Windows, now), endpoints: c.readyEndpoints(s, canary)}
+	seen := sight{open: s.cfg.Rollout == nil || open(s.cfg.Rollout.Windows, now)}
+	seen.endpoints, seen.unchecked = c.readyEndpoints(s, canary)
 	w, m := s.version(canary), s.guard.member(canary)
 	if w == nil || m == nil {
 		seen.cut = true
@@ -61,15 +62,15 @@ func (c *Controller) look(s *service, now time.Time) sight {
 	return seen
 }
 
-// readyEndpoints of a version.
-func (c *Controller) readyEndpoints(s *service, version string) int {
+// readyEndpoints of a version, and those of which nothing is known yet.
+func (c *Controller) readyEndpoints(s *service, version string) (ready, unchecked int) {
 	if c.ready != nil {
 		return c.ready(s.name, version)
 	}
 	if v := versionOf(s.cfg, version); v != nil {
-		return len(v.Endpoints)
+		return len(v.Endpoints), 0
 	}
-	return 0
+	return 0, 0
 }
 
 // lookAtShadow asks what the mirror's comparison found.

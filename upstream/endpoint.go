@@ -17,8 +17,9 @@ type Endpoint struct {
 	retired atomic.Bool
 
 	down     atomic.Bool // by active checks
+	proven   atomic.Bool // by active checks
 	past     ejections   // guarded by version.ejecting
-	_        [72]byte    // what requests write is one cache line (tested), not those that they read
+	_        [64]byte    // what requests write is one cache line (tested), not those that they read
 	inFlight atomic.Int64
 	well     atomic.Uint64 // judged and good, cumulative
 	ejection atomic.Int64  // see eject.go; 0: in service
@@ -57,6 +58,10 @@ func (e *Endpoint) Preamble() []byte { return AppendPreamble(nil, e.target.pream
 // Healthy is what active checks say; true without them and before their first
 // failing threshold.
 func (e *Endpoint) Healthy() bool { return !e.down.Load() }
+
+// Proven reports whether as many active checks as make an endpoint healthy have passed in a row since it is
+// known, and it is Healthy: a new one is trusted with requests before, but has shown nothing yet.
+func (e *Endpoint) Proven() bool { return e.proven.Load() && e.Healthy() }
 
 // Ejected reports whether failures took the endpoint out of service, until a
 // probing request has passed.

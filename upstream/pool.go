@@ -93,6 +93,9 @@ func (p *Pool) Usable() bool {
 	return len(all) == 0 && !slices.ContainsFunc(p.targets, func(t *target) bool { return t.failed.Load() })
 }
 
+// Checked reports whether the endpoints have active checks.
+func (p *Pool) Checked() bool { return p.o.Health != nil && len(p.o.Health.Checks) > 0 }
+
 // Endpoints returns the endpoints in force now: one per resolved address. Where
 // a name has addresses of both families, one per address of the preferred
 // family: the other stands in when it can't be reached. The slice is not to be changed.

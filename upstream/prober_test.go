@@ -75,6 +75,36 @@ func TestHealthGoesDownAndUpByThresholds(t *testing.T) {
 	}
 }
 
+// A new endpoint is trusted with requests, but only checks that passed prove that it is ready for more.
+func TestEndpointIsProvenByItsChecks(t *testing.T) {
+	good, bad := newBackend(t), newBackend(t)
+	bad.status.Store(500)
+	p := retired(t, Options{Endpoints: []Address{good.address(), bad.address()}, Health: often(Check{Path: "/health"})})
+	eg, eb := p.Endpoints()[0], p.Endpoints()[1]
+	if !p.Checked() || !eg.Healthy() || !eb.Healthy() || eg.Proven() || eb.Proven() {
+		t.Fatal("before the first check: want both healthy and none proven")
+	}
+	_, changes := watched(t, p)
+	if c := nextChange(t, changes); c.Endpoint != eb.URL() || c.Healthy || eb.Proven() {
+		t.Errorf("change %+v, proven %v", c, eb.Proven())
+	}
+	eventually(t, "the good one is proven", eg.Proven)
+	if n := good.asked.Load(); n < 2 {
+		t.Errorf("proven after %d checks, want 2", n)
+	}
+	bad.status.Store(200)
+	if c := nextChange(t, changes); !c.Healthy || !eb.Proven() {
+		t.Errorf("change %+v, proven %v", c, eb.Proven())
+	}
+	good.status.Store(500)
+	if c := nextChange(t, changes); c.Healthy || eg.Proven() {
+		t.Errorf("change %+v, proven %v", c, eg.Proven())
+	}
+	if unchecked := newPool(t, Options{Endpoints: literals(1)}, nil); unchecked.Checked() {
+		t.Error("checked without checks")
+	}
+}
+
 func TestHealthOutlivesAReload(t *testing.T) {
 	b := newBackend(t)
 	b.status.Store(500)

@@ -149,7 +149,7 @@ func (s *schedule) wantName(wanted map[string]*name, p *Pool, host string) {
 func (s *schedule) rewire() {
 	stay := make(map[*Endpoint]bool, len(s.checked))
 	for _, p := range s.pools {
-		if p.o.Health == nil || len(p.o.Health.Checks) == 0 {
+		if !p.Checked() {
 			p.trust()
 			continue
 		}
@@ -209,6 +209,9 @@ func (s *schedule) judge(c *check, err error) {
 		return
 	}
 	c.good, c.poor = c.good+1, 0
+	if c.good >= h.HealthyThreshold {
+		c.e.proven.Store(true)
+	}
 	if !c.e.Healthy() && c.good >= h.HealthyThreshold {
 		c.e.down.Store(false)
 		s.onChange(c.pool.version.change(c.e, fmt.Sprintf("%s: %d checks passed in a row", c.e.Addr(), c.good)))

@@ -252,22 +252,29 @@ func (a *app) usable(service, version string) bool {
 }
 
 // readyEndpoints counts the endpoints of the file that at least one usable address stands behind.
-func (a *app) readyEndpoints(service, version string) int {
+func (a *app) readyEndpoints(service, version string) (ready, unchecked int) {
 	s := a.live.Load().Service(service)
 	if s == nil {
-		return 0
+		return 0, 0
 	}
 	pool := poolOf(s, version)
 	if pool == nil {
-		return 0
+		return 0, 0
 	}
-	ready := map[string]bool{}
+	good, fresh := map[string]bool{}, map[string]bool{}
 	for _, e := range pool.Endpoints() {
-		if e.Healthy() && !e.Ejected() {
-			ready[e.URL()] = true
+		switch {
+		case !e.Healthy() || e.Ejected():
+		case e.Proven() || !pool.Checked():
+			good[e.URL()] = true
+		default:
+			fresh[e.URL()] = true
 		}
 	}
-	return len(ready)
+	for url := range good {
+		delete(fresh, url)
+	}
+	return len(good), len(fresh)
 }
 
 func (a *app) endpointChanged(c upstream.Change) {
