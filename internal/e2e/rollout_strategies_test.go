@@ -178,7 +178,7 @@ func TestRollingExample(t *testing.T) {
 	first, second := shops[1], shops[3]
 	first.sick.Store(true)
 	second.sick.Store(true)
-	p := boot(t, example(t, "rolling.yaml", at(shops, "interval: 5s", "interval: 100ms", "timeout: 1s", "timeout: 100ms",
+	p := boot(t, example(t, "rolling.yaml", at(shops, "interval: 5s", "interval: 500ms", "timeout: 1s", "timeout: 100ms",
 		"duration: 10s", "duration: 1s", "max_unavailable: 1", "max_unavailable: 0")...))
 	load := startTraffic(t, p, 500, "/")
 	p.begin()
