@@ -130,7 +130,7 @@ func (r *result) compare() *ratio {
 				best, name = theirs[i].CPU, peer
 			}
 		}
-		if best > 0 {
+		if best > 0 && ours.CPU > 0 { // a starved round says nothing
 			ratios = append(ratios, ours.CPU/best)
 			names[name]++
 		}
