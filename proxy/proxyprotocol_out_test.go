@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +20,7 @@ import (
 type toldOrigin struct {
 	*backend.Raw
 	connections atomic.Int64
-	open        sync.WaitGroup
+	open        atomic.Int64
 	closing     atomic.Bool // ends its connections after the next answer, without saying so
 }
 
@@ -30,7 +29,7 @@ func newTold(t *testing.T) *toldOrigin {
 	o := &toldOrigin{}
 	raw, err := backend.StartRaw(func(nc net.Conn, br *bufio.Reader) {
 		o.open.Add(1)
-		defer o.open.Done()
+		defer o.open.Add(-1)
 		p, err := readPreamble(br)
 		if err != nil {
 			t.Errorf("header: %v", err)
@@ -128,7 +127,7 @@ func TestTheClientsConnectionIsReplaced(t *testing.T) {
 	if got := c.get("/"); got.status != 200 {
 		t.Fatalf("got %d", got.status)
 	}
-	o.open.Wait()
+	await(t, "the connection has ended", func() bool { return o.open.Load() == 0 })
 	o.closing.Store(false)
 	if got := c.get("/").body; !strings.HasPrefix(got, "2 "+c.LocalAddr().String()+">") {
 		t.Errorf("got %q", got)
@@ -148,7 +147,7 @@ func TestTheClientsConnectionEndsWithIt(t *testing.T) {
 			t.Errorf("%d connections are open, want 1", open)
 		}
 		c.Close()
-		o.open.Wait()
+		await(t, "the connection has ended", func() bool { return o.open.Load() == 0 })
 		await(t, "the place is free", func() bool { open, _ := w.live.Load().Pools()[0].Connections(); return open == 0 })
 	}
 }
