@@ -20,7 +20,15 @@ const (
 	firstTick  = int64(100 * time.Millisecond)
 	answerTick = int64(200 * time.Millisecond) // while an upstream is waited for
 	idleTick   = int64(time.Hour)              // while nothing has to be looked at
+	slowTick   = int64(time.Second)            // the longest that a long wait makes of the others
 )
+
+// nap is how long a read that has waited for so long sleeps before its next look, after a
+// sleep of last. Beyond tick it grows to an eighth of the wait: looks at
+// thousands of slow uploads five times a second cost more than their bytes.
+func nap(last, tick, waited int64) int64 {
+	return min(2*last, max(tick, min(waited/8, slowTick)))
+}
 
 // watcher is asked at every tick of a waiting read whether to wait on.
 type watcher interface {
@@ -94,7 +102,7 @@ func (s *source) more() error {
 				return err
 			}
 		}
-		sleep = min(2*sleep, s.tick)
+		sleep = nap(sleep, s.tick, now-s.from)
 		s.arm(now, limited(now+sleep, s.limit))
 	}
 }
