@@ -81,7 +81,7 @@ soak: build ## load with reloads, rollouts, dying backends for TIME (default 10m
 	$(GO) run ./internal/soak -sluice bin/sluice -time $(if $(filter file,$(origin TIME)),10m,$(TIME))
 
 .PHONY: bench-peers
-bench-peers: build ## CPU per request, latency and memory beside nginx and HAProxy (6 minutes; FULL=1: every scenario, 15)
+bench-peers: build ## CPU per request, latency and memory beside nginx and HAProxy (6 minutes; FULL=1: every scenario, 12)
 	$(GO) run ./bench/peers -sluice bin/sluice $(if $(FULL),-full -rounds 3 -duration 2s)
 
 .PHONY: conformance
