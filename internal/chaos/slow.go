@@ -57,6 +57,7 @@ func (l *lab) slowClients() error {
 	var ratios []float64
 	var seen, held []string
 	var bases []time.Duration
+	var cpuAlone, cpuBeside time.Duration
 	stayed := true
 	for range rounds {
 		alone, usedAlone, err := l.good(p, length)
@@ -76,7 +77,8 @@ func (l *lab) slowClients() error {
 		l.table.Judge("slow clients: failed good requests", beside.Failed() == 0 && beside.Requests > 0, outcome(&beside), fmt.Sprintf("0 failed of %d", beside.Requests))
 		a, b := alone.Latency.Quantile(0.99), beside.Latency.Quantile(0.99)
 		ratios, bases = append(ratios, float64(b)/float64(a)), append(bases, a)
-		seen = append(seen, fmt.Sprintf("%v/%v, CPU %v/%v", b.Round(10*time.Microsecond), a.Round(10*time.Microsecond), usedBeside, usedAlone))
+		seen = append(seen, fmt.Sprintf("%v/%v", b.Round(10*time.Microsecond), a.Round(10*time.Microsecond)))
+		cpuAlone, cpuBeside = cpuAlone+usedAlone, cpuBeside+usedBeside
 		held, stayed = append(held, fmt.Sprint(open)), stayed && open >= count*9/10
 		l.empties("slow clients gone: connections left", p, 20*time.Second)
 	}
@@ -88,7 +90,7 @@ func (l *lab) slowClients() error {
 	}
 	slices.Sort(bases)
 	name += ": p99 with / without, median of 5"
-	got := fmt.Sprintf("%.2f (%.2f–%.2f) %v", ratios[rounds/2], ratios[0], ratios[rounds-1], seen)
+	got := fmt.Sprintf("%.2f (%.2f–%.2f) %v, CPU of sluice %v/%v", ratios[rounds/2], ratios[0], ratios[rounds-1], seen, cpuBeside, cpuAlone)
 	if ratios[rounds/2] > 1.5 && bases[rounds-1] > 3*bases[0] { // then even without them it is not the same from round to round
 		l.table.Skip(name, fmt.Sprintf("undecided, as without slow clients alone it ranged over %v–%v: other work on this machine; %s", bases[0], bases[rounds-1], got))
 		return nil
