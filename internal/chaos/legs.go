@@ -147,7 +147,7 @@ func (l *lab) clientLeg() error {
 	}
 	defer b.Close()
 	p, err := l.start(shop(patient, b.URL()), func(o *trial.Options) {
-		o.Prelude = "proxy: {head_timeout: 1s, body_timeout: 1s, write_timeout: 2s, keep_alive_timeout: 2s}"
+		o.Prelude = "proxy: {head_timeout: 2s, body_timeout: 2s, write_timeout: 2s, keep_alive_timeout: 2s}"
 	})
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func (l *lab) clientLeg() error {
 
 // leavingClients go in the middle of an upload, before the answer, and without a word.
 func (l *lab) leavingClients(p *trial.Process, front *toxic.Proxy) error {
-	before, err := l.counted(p, `code=~"5xx"`)
+	before, err := l.counted(p, `code="5xx"`)
 	if err != nil {
 		return err
 	}
@@ -208,6 +208,12 @@ func (l *lab) leavingClients(p *trial.Process, front *toxic.Proxy) error {
 		if _, err := io.WriteString(c, half); err != nil {
 			return err
 		}
+	}
+	if err := p.Until("51 connections", 5*time.Second, func() bool {
+		s, err := p.Scrape(l.ctx)
+		return err == nil && s.Sum("sluice_connections") >= 51
+	}); err != nil {
+		return err
 	}
 	l.empties("client leg, half-open in head or body: connections left", p, 10*time.Second)
 	s, err := p.Scrape(l.ctx)
