@@ -154,7 +154,7 @@ func TestReadmeLeadsToAll(t *testing.T) {
 		t.Fatalf("got %d documents, %v", len(documents), err)
 	}
 	for _, path := range documents {
-		if name := filepath.Base(path); !strings.Contains(text, "](docs/"+name+")") {
+		if name := filepath.Base(path); !strings.Contains(text, "docs/"+name) {
 			t.Errorf("README.md does not lead to docs/%s", name)
 		}
 	}
