@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -207,11 +208,13 @@ func TestRollingExampleThatHalts(t *testing.T) {
 	shops := []*shop{startShop(t, "1"), startShop(t, "2"), startShop(t, "1"), startShop(t, "2")}
 	shops[3].sick.Store(true)
 	p := boot(t, example(t, "rolling.yaml", at(shops, "interval: 5s", "interval: 100ms", "timeout: 1s", "timeout: 100ms",
-		"duration: 10s", "duration: 1s", "max_unavailable: 1", "max_unavailable: 0", "max_wait: 10m", "max_wait: 2s")...))
+		"duration: 10s", "duration: 1s", "max_unavailable: 1", "max_unavailable: 0", "max_wait: 10m", "max_wait: 6s")...))
 	load := startTraffic(t, p, 500, "/")
 	p.begin()
 	r := p.untilPhase("rolled_back")
-	t.Log(r.Reason)
+	if !strings.Contains(r.Reason, "needs 2 of the endpoints of v2 ready; 1 are") {
+		t.Errorf("the reason is %s", r.Reason)
+	}
 	load.wantNoMoreTraffic(t, p, shops[1])
 	load.wantNoFailure(t)
 	if n := shops[3].sold.Load(); n != 0 {
