@@ -110,7 +110,11 @@ func (l *lab) diskFull() error {
 		return err
 	}
 	defer p.Kill()
-	inside := fmt.Sprintf("/proc/%d/root%s", p.PID, disk)
+	return l.withoutRoom(p, canary, fmt.Sprintf("/proc/%d/root%s", p.PID, disk))
+}
+
+// withoutRoom fills the disk, and frees it after the canary has failed. inside is the disk as seen from here.
+func (l *lab) withoutRoom(p *trial.Process, canary *backend.Server, inside string) error {
 	_ = os.WriteFile(filepath.Join(inside, "ballast"), make([]byte, 1<<20), 0o600) // ends when the disk is full: that is what it is for
 	report, err := l.load(p.Listen, 300, 3*time.Second)
 	if err != nil {

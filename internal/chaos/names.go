@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sluice/bench"
 	"sluice/internal/backend"
+	"sluice/internal/trial"
 )
 
 // nameServer answers every question for an address with one, or as its mode says.
@@ -125,6 +125,11 @@ func (l *lab) dns() error {
 		return err
 	}
 	defer p.Kill()
+	return l.loseNames(p, names)
+}
+
+// loseNames goes through what may become of the name server.
+func (l *lab) loseNames(p *trial.Process, names *nameServer) error {
 	report, err := l.load(p.Listen, 50, time.Second)
 	if err != nil {
 		return err
@@ -147,7 +152,7 @@ func (l *lab) dns() error {
 		l.table.Judge("name server "+c.name+": was asked meanwhile", names.asked.Load() > before, names.asked.Load()-before, "> 0")
 	}
 	names.is(answering, "127.0.0.2")
-	if report, err = l.load(p.Listen, 100, 16*time.Second, func(o *bench.LoadOptions) { o.CountHeader = "X-Backend" }); err != nil {
+	if report, err = l.load(p.Listen, 100, 16*time.Second); err != nil {
 		return err
 	}
 	l.none("name moved to another address: failed requests", &report)
