@@ -9,6 +9,7 @@ import (
 type JudgeOptions struct {
 	Breach    []Criterion   // any one of these condemns; the others are left alone
 	MinEffect float64       // smallest difference in rate that matters; default 0.001
+	MinDelay  time.Duration // smallest difference of latencies that matters; default 5 ms, negative: any
 	Strict    bool          // 2.3: a ratio is the bound itself, not the point of indifference
 	Alpha     float64       // chance of a false breach over Horizon; 0: the standing budget, one in a hundred months
 	Canaries  int           // versions that share Alpha; default 1
@@ -26,6 +27,9 @@ type JudgeOptions struct {
 func (o JudgeOptions) withDefaults() JudgeOptions {
 	if o.MinEffect <= 0 {
 		o.MinEffect = 0.001
+	}
+	if o.MinDelay == 0 {
+		o.MinDelay = 5 * time.Millisecond
 	}
 	if o.Guard <= 0 {
 		o.Guard = 4

@@ -349,3 +349,29 @@ func BenchmarkTick(b *testing.B) {
 		}
 	}
 }
+
+// Where stable answers within a millisecond or two, twice that is nothing that matters, unless
+// somebody says so. Ten times that is.
+func TestSmallDelaysDoNotMatter(t *testing.T) {
+	const fast = 0.003 // p99 of about 1 ms
+	for _, tt := range []struct {
+		name     string
+		times    float64
+		minDelay time.Duration
+		want     bool
+	}{
+		{"twice a millisecond", 2, 0, false},
+		{"twice a millisecond, and it matters", 2, -1, true},
+		{"twenty times a millisecond", 20, 0, true},
+	} {
+		j := NewJudge(JudgeOptions{Breach: slower(2), Alpha: 0.01, WarmUp: -1, MinDelay: tt.minDelay})
+		tr, stable, canary := seeded(1, 1000, 0.1), newSampler(lognormal{fast, 0}), newSampler(lognormal{tt.times * fast, 0})
+		condemned := false
+		for i := 0; i < 300 && !condemned; i++ {
+			condemned = j.Add(tr.timed(i, canary, stable)).Standing == Breach
+		}
+		if condemned != tt.want {
+			t.Errorf("%s slower: condemned %v, want %v", tt.name, condemned, tt.want)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type measure struct {
 	r0, d0  float64       // relative: the bound p_canary ≤ r0·p_stable + d0
 	ratios  [grid]float64 // relative: alternatives
 	shift   int           // relative latency: r_t in cells
+	least   time.Duration // relative latency: a difference that matters
 	cell    int           // absolute latency and hangs: slow is above
 	canary  pace          // latency
 	stable  pace
@@ -44,7 +45,7 @@ func newMeasure(k Criterion, o JudgeOptions, passing bool) measure {
 		if !passing && !o.Strict {
 			r *= latencyBend
 		}
-		m.r0, m.ratios, m.shift = 1, latencyRatios, int(math.Round(r))
+		m.r0, m.ratios, m.shift, m.least = 1, latencyRatios, int(math.Round(r)), o.MinDelay
 	case k.latency():
 		m.cell = cellOf(k.Latency, passing)
 	case k.Metric == SuccessRate && k.Ratio != 0:
@@ -148,7 +149,8 @@ func (m *measure) errors(s *step) pair {
 
 // tails counts answers beyond stable's quantile, and beyond r_t times that for the
 // canary. The bound was fixed before the block, and stays while counts wait: any bound
-// fixed beforehand is valid, a bad one only compares another quantile.
+// fixed beforehand is valid, a bad one only compares another quantile. Where stable answers within
+// milliseconds, a multiple of that is a scheduler's whim; what matters is at least MinDelay slower.
 func (m *measure) tails(s *step, waiting *pending) (p pair, ok bool) {
 	mark := s.reference.mark(m.of.tail())
 	if c := m.choose(s, mark); c != m.Cells && (waiting.empty() || c.Alone != m.Cells.Alone) {
@@ -179,6 +181,9 @@ func (m *measure) choose(s *step, mark *mark) edges {
 	}
 	if c.Known {
 		c.Canary = min(max(c.Stable+shift, 0), Buckets-1)
+		if least := m.least.Seconds() + UpperBound(c.Stable); m.least > 0 && UpperBound(c.Canary) < least {
+			c.Canary = bucketOf(int64(least * 1e9))
+		}
 	}
 	return c
 }

@@ -61,7 +61,7 @@ services:
     retries: {attempts: 3, on: [timeout, "503"], budget: 0}
     limits: {connections_per_version: 1, pending_per_version: 0, max_body: 1}
     health: {interval: 1s, timeout: 1s, healthy_threshold: 1, unhealthy_threshold: 1, checks: [{path: "/h?a=b", host: x, expect: {status: 204, json: {a: [1, null, 1.5, "1", {b: false}]}}}]}
-    guard: {trip: off, breach: {}, action: pause, mode: window, window: 10s, min_requests: 5, max_exposed_failures: 3, min_effect: 0.3%, strict: true, warm_up: 5s}
+    guard: {trip: off, breach: {}, action: pause, mode: window, window: 10s, min_requests: 5, max_exposed_failures: 3, min_effect: 0.3%, strict: true, warm_up: 5s, min_delay: 0s}
     headers: {request: {set: {x-a: "b c"}, remove: [x-c]}, response: {remove: [Server]}}
     rollout:
       strategy: ab_test

@@ -5,7 +5,7 @@ import "time"
 // The tables of a service's guard.
 
 func defaultGuard() Guard {
-	return Guard{Trip: Trip{Cooldown: 5 * time.Second}, Breach: defaultBreach(), Action: "quarantine", Mode: "evidence", Effect: 0.001, WarmUp: 30 * time.Second}
+	return Guard{Trip: Trip{Cooldown: 5 * time.Second}, Breach: defaultBreach(), Action: "quarantine", Mode: "evidence", Effect: 0.001, WarmUp: 30 * time.Second, MinDelay: 5 * time.Millisecond}
 }
 
 func guardKind() kind[Guard] {
@@ -20,6 +20,7 @@ func guardKind() kind[Guard] {
 		has("min_effect", "Smallest difference of error rates that matters.", share(), func(g *Guard) *float64 { return &g.Effect }),
 		has("strict", "Take the ratio to stable as the bound itself, not as the point of indifference.", boolean(), func(g *Guard) *bool { return &g.Strict }),
 		has("warm_up", "How long a version's first traffic may be up to 4x slower; 0s excuses nothing.", duration(0), func(g *Guard) *time.Duration { return &g.WarmUp }),
+		has("min_delay", "Smallest difference of latencies to stable's that matters; 0s: any.", duration(0), func(g *Guard) *time.Duration { return &g.MinDelay }),
 		has("metrics", "Figures from outside, such as Prometheus, and the conditions on them.", list(metricKind(), 0), func(g *Guard) *[]Metric { return &g.Metrics }),
 	)
 }

@@ -14,6 +14,7 @@ type Guard struct {
 	Effect             float64       // min_effect: smallest error-rate difference that matters, 0..1; default 0.001
 	Strict             bool          // the ratio is a bound instead of the indifference point (judgement 2.3)
 	WarmUp             time.Duration // of a version's first traffic, slowness up to 4x is excused; 0: none; default 30s
+	MinDelay           time.Duration // smallest difference of latencies that matters; 0: any; default 5ms
 	Metrics            []Metric      // figures from outside
 }
 

@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 		{"limits", s.Limits, Limits{4096, 1024, 0}},
 		{"health", s.Health, (*Health)(nil)},
 		{"guard", s.Guard, Guard{Trip: Trip{Cooldown: 5 * time.Second}, Breach: Criteria{"error_rate": {{Text: "> 1.5x stable", Op: ">", Ratio: 1.5}}},
-			Action: "quarantine", Mode: "evidence", Effect: 0.001, WarmUp: 30 * time.Second}},
+			Action: "quarantine", Mode: "evidence", Effect: 0.001, WarmUp: 30 * time.Second, MinDelay: 5 * time.Millisecond}},
 	}
 	for _, check := range checks {
 		if !reflect.DeepEqual(check.got, check.want) {

@@ -23,8 +23,12 @@ func JudgeOptions(cfg *config.Service) analysis.JudgeOptions { return judgeOptio
 func judgeOptions(cfg *config.Service, stable bool) analysis.JudgeOptions {
 	g := &cfg.Guard
 	o := analysis.JudgeOptions{MinEffect: g.Effect, Strict: g.Strict, Breach: criteriaOf(g.Breach, true, stable)}
+	// The judge's word for none is a negative one.
 	if o.WarmUp = g.WarmUp; o.WarmUp == 0 {
-		o.WarmUp = -1 // the judge's word for none
+		o.WarmUp = -1
+	}
+	if o.MinDelay = g.MinDelay; o.MinDelay == 0 {
+		o.MinDelay = -1
 	}
 	if g.Mode == "window" {
 		o.Window, o.MinRequests = g.Window, uint64(max(g.MinRequests, 0))
