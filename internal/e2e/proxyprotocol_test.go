@@ -77,6 +77,20 @@ func answerTo(t *testing.T, client *http.Client, address string) string {
 	return ""
 }
 
+// accepts waits until another process listens at an address.
+func accepts(t *testing.T, address string) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var conn net.Conn
+		if conn, err = net.Dial("tcp", address); err == nil {
+			conn.Close()
+			return
+		}
+	}
+	t.Fatalf("nobody listens at %s: %v", address, err)
+}
+
 // HAProxy names the client to sluice, in both versions, also through its own health checks.
 func TestProxyProtocolFromHAProxy(t *testing.T) {
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -114,6 +128,8 @@ func TestProxyProtocolToHAProxyAndNginx(t *testing.T) {
 	one, two := freeAddress(t), freeAddress(t)
 	haproxy(t, fmt.Sprintf("frontend f\n  mode http\n  bind %s accept-proxy\n  http-request return status 200 content-type text/plain lf-string \"%%[src]:%%[src_port] %%[dst_port]\"\n", one))
 	nginx(t, fmt.Sprintf("  server { listen %s proxy_protocol; location / { return 200 \"$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_port\"; } }\n", two))
+	accepts(t, one)
+	accepts(t, two)
 	for _, test := range []struct{ address, version string }{{one, "v1"}, {one, "v2"}, {two, "v1"}, {two, "v2"}} {
 		l := found(t, "1s", fmt.Sprintf(`services:
   - name: shop
