@@ -331,6 +331,7 @@ func (a *app) begun() {
 		a.logger.Error("pid file not written", "error", err)
 	}
 	a.sockets.settle(a.logger)
+	a.unlinkSockets(true) // not before: a successor that fails leaves the files to the process before
 	a.predecessor.serving()
 	a.tellReady()
 }

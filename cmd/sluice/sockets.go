@@ -47,8 +47,7 @@ func (s *sockets) inherit(address string) (net.Listener, error) {
 	if g.lasting {
 		return ln, nil
 	}
-	s.drop(g)
-	unlinks(ln, true)
+	s.drop(g) // closing ln leaves the file of a Unix socket until begun says otherwise
 	return ln, nil
 }
 

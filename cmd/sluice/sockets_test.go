@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sluice/config"
+
+	"golang.org/x/sys/unix"
 )
 
 // givenBy makes a socket as another process would pass it on.
@@ -113,4 +118,41 @@ func TestSocketsThatNobodyUses(t *testing.T) {
 		nc.Close()
 		t.Error("clients still wait at a socket that nobody accepts from")
 	}
+}
+
+// A successor that fails once it holds the sockets leaves their files behind: the process before goes on listening there.
+func TestFailedSuccessorLeavesSocketFiles(t *testing.T) {
+	s := &stage{dir: t.TempDir()}
+	s.path = filepath.Join(s.dir, "sluice.yaml")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	path := filepath.Join(s.dir, "s")
+	given := givenBy(t, "unix", path)
+	given.address = "unix:" + path
+	text := s.file("unix:"+path, "127.0.0.1:0", `"http://127.0.0.1:1"`)
+	s.write(t, strings.Replace(text, "}]", fmt.Sprintf("}, {address: %q}]", taken.Addr()), 1))
+	cfg, err := config.Load(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := given.file.SyscallConn() // the descriptor of the process before
+	if err != nil {
+		t.Fatal(err)
+	}
+	var held int
+	if err := before.Control(func(fd uintptr) { held, err = unix.Dup(int(fd)) }); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(held)
+	if _, err := newAppOn(&sockets{given: []*givenSocket{given}}, cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), taken.Addr().String()) {
+		t.Fatalf("got %v, want an error for the address that is taken", err)
+	}
+	nc, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("nobody can connect any more: %v", err)
+	}
+	nc.Close()
 }
