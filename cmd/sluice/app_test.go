@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -180,6 +181,23 @@ func TestNoReloadWhileShuttingDown(t *testing.T) {
 	}
 	if got := s.messages("reload"); len(got) != 0 {
 		t.Errorf("got %q, want no reload after SIGTERM", got)
+	}
+}
+
+// A file saved just before the successor began to watch it is told of here only, maybe after the upgrade.
+func TestChangeSeenAfterAnUpgradeIsTheSuccessors(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	successor := exec.CommandContext(ctx, "sleep", "60")
+	if err := successor.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a := &attendant{app: &app{logger: slog.New(slog.DiscardHandler)}, giveUp: func() {}}
+	a.upgraded(outcome{successor: successor.Process})
+	a.reload()
+	_ = successor.Wait() // its error says what the state does
+	if how := successor.ProcessState.Sys().(syscall.WaitStatus); how.Signal() != syscall.SIGHUP {
+		t.Errorf("the successor ended by %v, want the signal to reload", how.Signal())
 	}
 }
 

@@ -15,6 +15,7 @@ type attendant struct {
 
 	stopping  bool         // asked to end
 	replaced  bool         // a successor serves
+	successor *os.Process  // that serves; nil: none
 	postponed bool         // a reload was asked for during an upgrade
 	upgrading chan outcome // of the upgrade; nil: none goes on
 	giveUp    func()       // ends it
@@ -74,14 +75,24 @@ func (t *attendant) signal(ctx context.Context, s os.Signal) {
 }
 
 // reload reads the file again, but for a process that shuts down, as that would open
-// sockets again. During an upgrade it waits for the end.
+// sockets again. During an upgrade it waits for the end. A change that is seen after it
+// may have come before the successor began to watch, so that it is told.
 func (t *attendant) reload() {
 	switch {
-	case t.stopping || t.replaced:
+	case t.replaced:
+		t.passOn()
+	case t.stopping:
 	case t.upgrading != nil:
 		t.postponed = true
 	default:
 		t.app.reload(t.path)
+	}
+}
+
+// passOn lets the successor reload.
+func (t *attendant) passOn() {
+	if err := t.successor.Signal(syscall.SIGHUP); err != nil {
+		t.app.logger.Error("reload not passed on", "error", err)
 	}
 }
 
@@ -106,12 +117,10 @@ func (t *attendant) upgrade(ctx context.Context) {
 // upgraded ends an upgrade. A reload that was put off is the business of whoever serves now.
 func (t *attendant) upgraded(o outcome) {
 	t.giveUp()
-	t.upgrading, t.replaced = nil, o.err == nil
+	t.upgrading, t.replaced, t.successor = nil, o.err == nil, o.successor
 	switch {
 	case t.replaced && t.postponed:
-		if err := o.successor.Signal(syscall.SIGHUP); err != nil {
-			t.app.logger.Error("reload not passed on", "error", err)
-		}
+		t.passOn()
 	case t.replaced || t.stopping:
 	default:
 		t.app.tellUpgrade(o.err)
