@@ -32,7 +32,8 @@ func (a *app) handOver(ctx context.Context, parts *lifetimes, s *successor) erro
 	}
 	if err == nil {
 		a.logger.Info("upgraded, draining", "successor", s.process.Pid)
-		a.supervisor.tell("MAINPID=%d\nREADY=1\nSTATUS=upgraded", s.process.Pid)
+		// What the successor told before this did not count; its next word may be half a period away.
+		a.supervisor.tell("MAINPID=%d\nREADY=1\nWATCHDOG=1\nSTATUS=upgraded", s.process.Pid)
 		return nil
 	}
 	err = s.end(err)

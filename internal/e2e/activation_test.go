@@ -133,7 +133,7 @@ func TestSocketActivation(t *testing.T) {
 	l.until("reloaded", func() bool { return s.count("RELOADING=1") == 1 && s.count("READY=1") == 2 })
 
 	old, young := l.upgrade()
-	l.until("the supervisor knows the new process", func() bool { return s.count(fmt.Sprintf("MAINPID=%d", young)) == 1 })
+	l.until("the supervisor knows the new process", func() bool { return s.count(fmt.Sprintf("MAINPID=%d\nREADY=1\nWATCHDOG=1", young)) == 1 })
 	l.exited(old)
 	if s.count("STOPPING=1") != 0 {
 		t.Error("the old process told that the service stops")
