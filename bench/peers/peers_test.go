@@ -50,3 +50,23 @@ func TestRatio(t *testing.T) {
 		t.Errorf("on all cores nothing is promised: %+v", c)
 	}
 }
+
+// Refusals are cheap: a proxy that answers by failures keeps no promise.
+func TestFailuresKeepNoPromise(t *testing.T) {
+	r := result{Workers: 1, promise: 1.15}
+	add := func(ours, theirs sample) {
+		r.add("nginx", theirs)
+		r.add("sluice", ours)
+	}
+	add(sample{CPU: 1, Requests: 1000, Failed: 11}, sample{CPU: 10, Requests: 1000})
+	add(sample{CPU: 10, Requests: 1000}, sample{CPU: 20, Requests: 1000, Failed: 1000})
+	b := report{Scenarios: []result{r}}
+	if r.Ratio != nil || !b.broken() {
+		t.Errorf("got %+v, broken: %v", r.Ratio, b.broken())
+	}
+	add(sample{CPU: 10, Requests: 1000, Failed: 10}, sample{CPU: 10, Requests: 1000})
+	b = report{Scenarios: []result{r}}
+	if c := r.Ratio; c == nil || c.Median != 1 || b.broken() {
+		t.Errorf("got %+v, broken: %v", c, b.broken())
+	}
+}

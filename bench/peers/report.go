@@ -69,10 +69,27 @@ func (r *report) begin(peers []peer) {
 	}
 }
 
-// broken reports whether a promise is not kept.
+// broken reports whether a promise is not kept, or has not a round that could tell.
 func (r *report) broken() bool {
-	return slices.ContainsFunc(r.Scenarios, func(s result) bool { return s.Ratio != nil && !s.Ratio.Kept })
+	return slices.ContainsFunc(r.Scenarios, func(s result) bool {
+		if s.Ratio == nil {
+			return s.promised() > 0
+		}
+		return !s.Ratio.Kept
+	})
 }
+
+// promised is the promise that counts. What all cores do is told, not promised: load and
+// backends want them too.
+func (r *result) promised() float64 {
+	if r.Workers != 1 {
+		return 0
+	}
+	return r.promise
+}
+
+// tells reports whether a sample can be compared: neither starved, nor cheap because requests failed.
+func (s sample) tells() bool { return s.CPU > 0 && 100*s.Failed <= s.Requests }
 
 // write saves the report under its date.
 func (r *report) write(dir string) error {
@@ -126,11 +143,11 @@ func (r *result) compare() *ratio {
 	for i, ours := range r.Rounds["sluice"] {
 		best, name := 0.0, ""
 		for _, peer := range against {
-			if theirs := r.Rounds[peer]; i < len(theirs) && theirs[i].CPU > 0 && (best == 0 || theirs[i].CPU < best) {
+			if theirs := r.Rounds[peer]; i < len(theirs) && theirs[i].tells() && (best == 0 || theirs[i].CPU < best) {
 				best, name = theirs[i].CPU, peer
 			}
 		}
-		if best > 0 && ours.CPU > 0 { // a starved round says nothing
+		if best > 0 && ours.tells() {
 			ratios = append(ratios, ours.CPU/best)
 			names[name]++
 		}
@@ -144,10 +161,7 @@ func (r *result) compare() *ratio {
 			c.Against = name
 		}
 	}
-	// What all cores do is told, not promised: load and backends want them too.
-	if r.Workers == 1 {
-		c.Promise = r.promise
-	}
+	c.Promise = r.promised()
 	c.Kept = c.Promise == 0 || c.Median <= c.Promise
 	return c
 }

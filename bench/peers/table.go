@@ -42,6 +42,9 @@ func (r *result) print(w io.Writer) {
 func (r *result) printRatio(w io.Writer) {
 	c := r.Ratio
 	if c == nil {
+		if r.promised() > 0 {
+			fmt.Fprintf(w, "%-22s promised ≤ %.2f: BROKEN, no round in which both answered\n", "", r.promised())
+		}
 		return
 	}
 	verdict := ""
