@@ -54,6 +54,8 @@ func (c *Conn) Release() {
 	switch {
 	case !clean:
 		l.abort()
+	case l.own != nil && l.endpoint.retired.Load():
+		l.end() // the client may never ask for this endpoint's pool again
 	case l.own != nil:
 		l.own.put(l)
 	default:

@@ -100,6 +100,23 @@ func TestPrivateConnectionThatDied(t *testing.T) {
 	}
 }
 
+// A connection whose endpoint is retired in the middle of an exchange is not kept for the client, which may stay for hours.
+func TestPrivateConnectionOfARetiredEndpoint(t *testing.T) {
+	s := newLineServer(t, "127.0.0.1:0")
+	p := newPool(t, Options{ProxyProtocol: 1, Endpoints: []Address{s.address()}}, nil)
+	var own Private
+	defer own.Close()
+	conn, err := p.Private(t.Context(), p.Endpoints()[0], false, &own, anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Retire(nil)
+	conn.Release()
+	if n, _ := p.Connections(); n != 0 || own.link != nil {
+		t.Errorf("%d connections are open, held: %v", n, own.link != nil)
+	}
+}
+
 // Connections that clients hold count against the limit, and their end lets others in.
 func TestPrivateConnectionsAtTheLimit(t *testing.T) {
 	s := newLineServer(t, "127.0.0.1:0")
