@@ -58,10 +58,12 @@ func (s *Server) caller(r *http.Request, admin config.Admin) (who identity, err 
 	return who, err
 }
 
-// guess lets check look at what the caller presents, unless too many tokens from its address
-// were refused. secret says that it is a token, which counts if it is refused.
+// guess lets check look at what the caller presents, unless that is a token (secret) and too many
+// from its address were refused. A refused token counts. Without one there is nothing to guess: a
+// certificate's holder is not kept out by what others of the address present.
 func (s *Server) guess(r *http.Request, secret bool, check func() error) error {
 	remote, limited := throttleKey(r)
+	limited = limited && secret
 	if limited {
 		if wait := s.throttle.wait(remote); wait > 0 {
 			seconds := int(math.Ceil(wait.Seconds()))
@@ -70,7 +72,7 @@ func (s *Server) guess(r *http.Request, secret bool, check func() error) error {
 		}
 	}
 	err := check()
-	if err != nil && limited && secret {
+	if err != nil && limited {
 		s.throttle.failed(remote)
 	}
 	return err

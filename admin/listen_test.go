@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,12 @@ func TestMutualTLS(t *testing.T) {
 	}
 	if r := p.do("GET", "/api/v1/services", "", "Authorization: Bearer wrong"); r.status != 401 {
 		t.Errorf("a wrong token along: got %d", r.status)
+	}
+	for range 200 {
+		p.server.throttle.failed(netip.MustParsePrefix("127.0.0.1/32"))
+	}
+	if r := p.do("GET", "/api/v1/services", ""); r.status != 200 {
+		t.Errorf("a certificate's holder, while others of the address guess tokens: got %d", r.status)
 	}
 	foreign := stranger.issue(t, dir, "foreign")
 	if resp, err := ca.client(&foreign).Get(p.base + "/livez"); err == nil {
