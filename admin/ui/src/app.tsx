@@ -27,9 +27,11 @@ function Unknown() {
   const why = useStore(refused)
   useEffect(() => {
     if (!why) return
-    const timer = setTimeout(() => void learn(), 2000)
-    return () => clearTimeout(timer)
-  }, [why])
+    let timer: number | undefined
+    const again = (): void => { timer = window.setTimeout(() => void learn().then(() => { if (timer) again() }), 2000) } // why may stay the same
+    again()
+    return () => { window.clearTimeout(timer); timer = undefined }
+  }, [why !== ''])
   return (
     <main class="alone">
       {why

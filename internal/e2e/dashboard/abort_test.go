@@ -1,6 +1,9 @@
 package dashboard
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // Abort works by one key and by one click, also while a stage waits for a person.
 func TestAbortWhileAStageWaits(t *testing.T) {
@@ -82,4 +85,30 @@ func TestRolloutFromThePage(t *testing.T) {
 	}
 	button("Undo")
 	p.until("v1 to be stable", func() bool { return p.service("shop").Stable == "v1" })
+}
+
+// Who aborts what is no more, because the page showed it a moment too long, harms nobody: the
+// version that was stable then gets no traffic back.
+func TestAbortOfWhatIsNoMore(t *testing.T) {
+	b := startChromium(t)
+	v1, v2 := startShopper(t, 0), startShopper(t, 0)
+	p := boot(t, "", "services:\n"+shopService("shop", v1, v2, 0, gatedRollout))
+	p.weigh("shop", 70, 30)
+	page := newTab(t, b)
+	page.forgive("412") // the answer that is meant
+	page.open(p.page("#/services/shop"))
+	page.until("the button", `document.querySelector("button.abort")`)
+	page.ask(`(Object.defineProperty(document, "hidden", {get: () => true, configurable: true}), document.dispatchEvent(new Event("visibilitychange")))`, nil) // it asks for nothing more
+	for _, order := range []map[string]any{{"action": "start"}, {"action": "promote", "full": true}} {
+		if code := p.api("POST", "/api/v1/services/shop/rollout", order, nil); code != http.StatusOK {
+			t.Fatalf("%v: status %d", order, code)
+		}
+	}
+	p.until("v2 to be stable", func() bool { return p.service("shop").Stable == "v2" && p.rolloutOf("shop").Phase == "promoted" })
+	page.until("the page as it was", `document.querySelector("button.abort")?.innerText.includes("All to v1")`)
+	page.press("a")
+	page.until("the answer", `document.querySelector(".toast")?.innerText.includes("nothing left to abort, all traffic to v2")`)
+	if got := p.service("shop").version("v2").Weight; got != 100 {
+		t.Errorf("v2 is stable and has weight %v after an abort of what was before, want 100", got)
+	}
 }

@@ -3,6 +3,7 @@ import type { Service } from '../api/types'
 import { count, plural, rate, ratio } from '../lib/format'
 import { useKeys } from '../lib/keys'
 import { useStore } from '../lib/store'
+import { Stuck } from '../parts/banner'
 import { ServiceRow } from '../parts/servicerow'
 import { type Attention, attentionOf, moving } from '../state/attention'
 import { fleet, sparks, touchFleet, watchFleet } from '../state/fleet'
@@ -32,6 +33,7 @@ export function Overview() {
   const found = rows.filter(filters.find(([f]) => f === filter)![2]).filter((r) => matches(r.service, words))
   return (
     <div class="overview">
+      <Stuck error={error} />
       <Headline rows={rows} />
       <div class="tools">
         <input ref={field} type="search" placeholder="Search services  /" aria-label="Search services" value={words}

@@ -7,6 +7,7 @@ import { useKeys } from '../lib/keys'
 import { toOverview } from '../lib/route'
 import { useStore } from '../lib/store'
 import { AbortButton } from '../parts/abort'
+import { Stuck } from '../parts/banner'
 import { Checks } from '../parts/checks'
 import { Decisions } from '../parts/decisions'
 import { Evidence } from '../parts/evidence'
@@ -35,7 +36,7 @@ export function ServicePage({ name }: { name: string }) {
   const { value: service, error } = useResource<Service>(ofService(name), 1000, name)
   if (!service && error) return <Gone name={name} why={error.message} missing={error.status === 404} />
   if (!service) return <div class="skeleton tall" role="status" aria-label={`Loading ${name}`}>{[0, 1, 2].map((i) => <span key={i} />)}</div>
-  return <Body service={service} />
+  return <><Stuck error={error} /><Body service={service} /></>
 }
 
 function Body({ service }: { service: Service }) {

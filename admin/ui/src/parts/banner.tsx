@@ -1,4 +1,4 @@
-import { contact } from '../api/client'
+import { contact, type Problem } from '../api/client'
 import { clock } from '../lib/format'
 import { useStore } from '../lib/store'
 import { retryStream, streamLost } from '../state/events'
@@ -37,6 +37,13 @@ export function Banner() {
       <button type="button" onClick={again}>Try now</button>
     </div>
   )
+}
+
+/** Stuck says that what is shown is not refreshed although the server answers: it refuses. */
+export function Stuck({ error }: { error: Problem | undefined }) {
+  const { whole } = useLost()
+  if (!error || whole) return null
+  return <p class="fault" role="alert">These figures are old: they can't be refreshed. {error.message}</p>
 }
 
 /** Pulse is one word on whether the page is live. */

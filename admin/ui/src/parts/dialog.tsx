@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 
 interface Props { title: string; onClose: () => void; children: ComponentChildren; wide?: boolean }
 
@@ -7,7 +7,7 @@ interface Props { title: string; onClose: () => void; children: ComponentChildre
 export function Dialog({ title, onClose, children, wide }: Props) {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: what is typed from here on is the dialog's, no key of the page
     const dialog = ref.current!
     dialog.showModal()
     return () => dialog.close()

@@ -44,7 +44,7 @@ export class ServiceRow extends Component<Props> {
 function reads({ service, attention }: Props): string {
   const r = service.rollout
   return [
-    attention.rank, attention.word, service.stable, r?.phase, r?.stage_name, r?.waiting_for, r?.gate, r?.can.join(),
+    attention.rank, attention.word, service.stable, r?.phase, r?.strategy, r?.canary, r?.stage, r?.stages, r?.stage_name, r?.waiting_for, r?.gate, r?.can.join(),
     ...service.versions.map((v) => `${v.name} ${v.state} ${v.share} ${v.weight} ${rate(v.rps)} ${ratio(v.error_rate)} ${ms(v.p50_ms)} ${ms(v.p99_ms)}`),
   ].join('|')
 }

@@ -18,13 +18,13 @@ export function Spark({ line, index }: { line: Line | undefined; index: number }
   )
 }
 
-/** path leaves out the newest step, which is still growing. */
+/** path is the line; the server sends whole steps only. */
 function path(values: number[]): string {
   const most = Math.max(1, ...values)
-  const step = W / Math.max(1, values.length - 2)
+  const step = W / Math.max(1, values.length - 1)
   let d = ''
   let pen = 'M'
-  values.slice(0, -1).forEach((v, i) => {
+  values.forEach((v, i) => {
     if (v < 0) { pen = 'M'; return }
     d += `${pen}${(i * step).toFixed(1)} ${(H - 2 - v / most * (H - 4)).toFixed(1)}`
     pen = 'L'
@@ -34,7 +34,7 @@ function path(values: number[]): string {
 
 /** failures are strokes from below, as high as the share that failed. */
 function failures({ requests, failed }: Line): string {
-  const step = W / Math.max(1, requests.length - 2)
+  const step = W / Math.max(1, requests.length - 1)
   return requests.map((n, i) => {
     const bad = failed[i] ?? 0
     return n > 0 && bad > 0 ? `M${Math.min(W - 1, i * step).toFixed(1)} ${H}v-${Math.max(3, bad / n * H).toFixed(1)}` : ''

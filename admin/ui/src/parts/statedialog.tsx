@@ -16,9 +16,10 @@ const choices: [State, string][] = [
 ]
 
 /** StateDialog sets what a version may do; active releases a trip or a quarantine. */
-export function StateDialog({ service: opened, version: v, onClose }: { service: Service; version: Version; onClose: () => void }) {
-  const cut = v.state === 'quarantined' || v.state === 'tripped'
+export function StateDialog({ service: opened, version: chosen, onClose }: { service: Service; version: Version; onClose: () => void }) {
   const [base, setBase] = useState(opened)
+  const v = base.versions.find((x) => x.name === chosen.name) ?? chosen // as it is after a look
+  const cut = v.state === 'quarantined' || v.state === 'tripped'
   const [state, setChoice] = useState<State>(cut ? 'active' : v.state)
   const [stale, setStale] = useState(false)
   const changed = state !== v.state

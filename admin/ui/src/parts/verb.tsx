@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { call, ofService } from '../api/client'
 import type { Rollout, Service, Verb } from '../api/types'
 import { percent, span } from '../lib/format'
@@ -37,6 +37,9 @@ export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props
   const etag = verb === 'pause' ? undefined : base.etag // to hold still must not depend on who was faster
   const preview = usePreview(verb + base.etag, (signal) => steer(base.name, verb, { dryRun: true, etag, signal }))
   const outdated = preview.problem?.stale === true
+  const seen = useRef(r)
+  seen.current ??= r // it may have been loading
+  const elsewhere = verb === 'promote' && (r?.id !== seen.current?.id || r?.gate !== seen.current?.gate) // the ETag names weights, no gate
   const w = verbs[verb]
   const meant = verb === 'start' ? {} : { id: r?.id, gate: verb === 'promote' ? r?.gate : undefined }
   const act = async (reason: string): Promise<void> => {
@@ -46,7 +49,7 @@ export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props
   }
   const look = async (): Promise<void> => {
     const fresh = await call<Service>(ofService(base.name)).catch(() => undefined)
-    if (fresh) { setBase(fresh); setStale(false) }
+    if (fresh) { setBase(fresh); setStale(false); seen.current = r }
   }
   useEffect(() => { if (outdated) void look() }, [outdated, base]) // nothing was confirmed yet: how it is now is what counts
   return (
@@ -54,8 +57,8 @@ export function VerbDialog({ service: opened, rollout: r, verb, onClose }: Props
       <p>{w.what(base, r)}</p>
       {!stale && !outdated && preview.problem && <p class="fault" role="alert">{preview.problem.message}</p>}
       {preview.value && <Outlook now={r} then={preview.value} starting={verb === 'start' || verb === 'retry'} />}
-      {stale && <Conflict by="" onReload={() => void look()} />}
-      <Confirm label={labelOf(verb, r)} danger={w.danger} ready={preview.value !== undefined && !stale} onClose={onClose} act={act} onStale={() => setStale(true)} />
+      {(stale || elsewhere) && <Conflict by="" onReload={() => void look()} />}
+      <Confirm label={labelOf(verb, r)} danger={w.danger} ready={preview.value !== undefined && !stale && !elsewhere} onClose={onClose} act={act} onStale={() => setStale(true)} />
     </Dialog>
   )
 }

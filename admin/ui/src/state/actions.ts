@@ -1,6 +1,6 @@
 // What a person can do, as the API does it.
 
-import { call, ofService, type Problem } from '../api/client'
+import { call, ofService, Problem } from '../api/client'
 import type { Rollout, Service, State, Verb } from '../api/types'
 import { toast } from '../parts/toast'
 import { touchFleet } from './fleet'
@@ -41,20 +41,35 @@ export function abortable(s: Service): 'rollout' | 'weights' | undefined {
   return stable && stable.weight < 100 ? 'weights' : undefined
 }
 
-/** abort sends all traffic to stable. It asks nothing and names no ETag: coming down must never wait. */
+const aborting = new Set<string>() // services: a second press while the first is under way is the same abort
+
+/** abort sends all traffic to stable. It asks nothing: coming down must never wait. */
 export async function abort(s: Service): Promise<void> {
-  const how = abortable(s)
-  if (!how) return
+  if (!abortable(s) || aborting.has(s.name)) return
+  aborting.add(s.name)
   try {
-    if (how === 'rollout') {
-      await steer(s.name, 'abort', { reason: 'by the dashboard' })
-      toast(`${s.name}: rollout aborted, all traffic to ${s.stable}`)
-    } else {
-      await setWeights(s.name, { [s.stable]: 100 }, { reason: 'abort, by the dashboard' })
-      toast(`${s.name}: all traffic to ${s.stable}`)
-    }
+    toast(await comeDown(s))
   } catch (e) {
     toast(`${s.name}: not aborted: ${(e as Problem).message}`, 'bad', 'Try again', () => void abort(s))
+  } finally {
+    aborting.delete(s.name)
   }
   refresh(s.name)
+}
+
+/**
+ * comeDown aborts what s shows, and says what came of it. If s is not how it is any more, it looks once:
+ * another version may be stable by now, and the old one must not get the traffic.
+ */
+async function comeDown(s: Service, looked = false): Promise<string> {
+  const how = abortable(s)
+  if (!how) return `${s.name}: nothing left to abort, all traffic to ${s.stable}`
+  try {
+    if (how === 'rollout') await steer(s.name, 'abort', { reason: 'by the dashboard' })
+    else await setWeights(s.name, { [s.stable]: 100 }, { etag: looked ? undefined : s.etag, reason: 'abort, by the dashboard' })
+  } catch (e) {
+    if (looked || !(e instanceof Problem) || e.status !== 409 && !e.stale) throw e
+    return comeDown(await call<Service>(ofService(s.name)), true)
+  }
+  return how === 'rollout' ? `${s.name}: rollout aborted, all traffic to ${s.stable}` : `${s.name}: all traffic to ${s.stable}`
 }
