@@ -45,7 +45,7 @@ kills: build ## kill running rollouts 200 times at random instants, under traffi
 
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -timeout 10m -race ./...
+	CGO_ENABLED=1 $(GO) test -timeout 10m -race -short ./...
 
 .PHONY: fmt
 fmt: ## format the sources
@@ -99,7 +99,7 @@ check: ## what CI runs: lint, test, conformance, race, short fuzz and soak, demo
 	$(MAKE) test
 	$(MAKE) conformance
 	$(MAKE) race
-	$(MAKE) fuzz TIME=5s
+	$(MAKE) fuzz TIME=2s
 	$(MAKE) soak TIME=20s
 	$(MAKE) demo
 
