@@ -164,6 +164,7 @@ func (c *Controller) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			c.reactToAll()
 			return
 		case cut := <-c.traffic.Cuts():
 			c.react(cut)
@@ -180,6 +181,18 @@ func (c *Controller) loop(ctx context.Context) {
 		if !now.Before(save) {
 			c.saveEvidence()
 			save = now.Add(evidenceEvery)
+		}
+	}
+}
+
+// reactToAll handles the cuts that wait, so that the process after this one knows of them.
+func (c *Controller) reactToAll() {
+	for {
+		select {
+		case cut := <-c.traffic.Cuts():
+			c.react(cut)
+		default:
+			return
 		}
 	}
 }

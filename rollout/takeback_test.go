@@ -6,8 +6,32 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/analysis"
 	"sluice/config"
 )
+
+// A cut that nobody has looked at yet when the controller ends is in what it leaves: the next process has no other way
+// to know why the version is out. Which of the two a select takes is chance, hence the repetitions.
+func TestCutAtTheEndIsKept(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			today()
+			dir := t.TempDir()
+			b := newBench(t, Options{StateDir: dir}, shop(5000, 5000))
+			b.lab.send("shop", "v2", 9, analysis.ServerError)
+			if err := b.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			next := newBench(t, Options{StateDir: dir}, shop(5000, 5000))
+			defer next.Close()
+			if got := next.Decisions("shop"); len(got) != 1 {
+				t.Errorf("the next process knows of %d decisions, want the trip", len(got))
+			}
+		})
+	}
+}
 
 // A process that gave its state away to one that then failed goes on where it stood: with its rollout,
 // whose unfinished task is asked for again, with its events told once, and with the state on disk its own.
