@@ -48,12 +48,14 @@ func (s *Server) DrainWithin(ctx context.Context, spread time.Duration) error {
 	poll := time.NewTicker(drainPoll)
 	defer poll.Stop()
 	for {
+		// What was accepted is counted before its loop ends, so the loops are asked first.
+		accepting := s.accepting.Load()
 		left := s.conns.each(func(c *clientConn) {
 			if s.closesIdle(c) {
 				c.wake()
 			}
 		})
-		if left == 0 {
+		if left == 0 && accepting == 0 {
 			return nil
 		}
 		select {

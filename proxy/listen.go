@@ -168,7 +168,9 @@ func (s *Server) Sockets() []Socket {
 
 // accept starts serving k. s.mu is held.
 func (s *Server) accept(k *socket) {
+	s.accepting.Add(1)
 	s.serving.Go(func() {
+		defer s.accepting.Add(-1)
 		if err := s.accepts.Serve(k); err != nil {
 			s.logger.Error("listener ended", "listener", k.address, "error", err)
 		}

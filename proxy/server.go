@@ -32,11 +32,12 @@ type Server struct {
 	conns    registry
 	counts   counters
 
-	mu      sync.Mutex
-	sockets []*socket
-	runs    context.Context // nil until Run, and after it
-	serving sync.WaitGroup  // accept loops
-	dials   sync.WaitGroup  // that may outlive their requests
+	mu        sync.Mutex
+	sockets   []*socket
+	runs      context.Context // nil until Run, and after it
+	serving   sync.WaitGroup  // accept loops
+	accepting atomic.Int64    // loops of serving that may still bring connections
+	dials     sync.WaitGroup  // that may outlive their requests
 
 	stopping atomic.Bool // Run is ending: nothing is waited for any more
 	drain    atomic.Pointer[drainWindow]
