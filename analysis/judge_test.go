@@ -164,7 +164,7 @@ func TestHalfAnHourOfHealthyTraffic(t *testing.T) {
 				t.Fatalf("tripped in second %d: %+v", s, trip.Evidence())
 			}
 		}
-		c, b := canary.counts(), stable.counts()
+		c, b := canary.Counts(), stable.Counts()
 		block := Block{At: day.Add(time.Duration(s) * time.Second), Canary: c.Sub(seenCanary), Stable: b.Sub(seenStable)}
 		block.CanaryAll = block.Canary
 		seenCanary, seenStable = c, b

@@ -18,8 +18,12 @@ func (w *Window) Quantiles(d time.Duration, qs ...float64) (latencies []time.Dur
 	return latencies, answers
 }
 
-// latencies are those of the good answers after second from, and their number.
+// latencies are those of the good answers after second from, and their number. The
+// second in which the window began belongs to all of it.
 func (w *Window) latencies(from int64) (sum [Buckets]uint64, answers uint64) {
+	if from <= w.began {
+		from = w.began - 1
+	}
 	for _, l := range w.rings.latencies {
 		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {
 			continue

@@ -42,7 +42,7 @@ func TestOutcomesAndClasses(t *testing.T) {
 		if h.Total(ClassOK) != tt.ok || h.Total(ClassClientError) != tt.client || h.Total(ClassFailed) != tt.wrong {
 			t.Errorf("outcome %d: latencies %d %d %d", tt.outcome, h.Total(ClassOK), h.Total(ClassClientError), h.Total(ClassFailed))
 		}
-		if c := r.counts(); c != n.Counts() || r.good() != c.good() {
+		if c := r.Counts(); c != n.Counts() || r.good() != c.good() {
 			t.Errorf("outcome %d: quick counts %+v and %d, totals %+v", tt.outcome, c, r.good(), n.Counts())
 		}
 	}
@@ -53,7 +53,7 @@ func TestIdleRecorderAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() {
 		_ = r.Totals()
 		_ = r.InFlightOlder(Now(), 2*time.Second)
-		_ = r.counts()
+		_ = r.Counts()
 	}); n != 0 {
 		t.Errorf("reading an idle recorder allocates %v times", n)
 	}

@@ -76,8 +76,8 @@ func (r *Recorder) good() (n uint64) {
 	return n
 }
 
-// counts are Totals' requests and failures, for eight loads a shard.
-func (r *Recorder) counts() Counts {
+// Counts are those of Totals, for eight loads a shard.
+func (r *Recorder) Counts() Counts {
 	var c Counts
 	set := r.set.Load()
 	if set == nil {

@@ -201,7 +201,7 @@ func (t *Trip) against(hanging uint64) (score float64, known bool) {
 func (t *Trip) comparison() (c Counts) {
 	if p := t.stable.Load(); p != nil {
 		for _, r := range *p {
-			c = c.Add(r.counts())
+			c = c.Add(r.Counts())
 		}
 	}
 	return c

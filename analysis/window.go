@@ -56,7 +56,7 @@ type Seen struct {
 func (w *Window) Observe(now int64, recorders ...*Recorder) bool {
 	var c Counts
 	for _, r := range recorders {
-		c = c.Add(r.counts())
+		c = c.Add(r.Counts())
 	}
 	w.last = second(now)
 	if !w.watched {

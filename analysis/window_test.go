@@ -82,6 +82,21 @@ func TestWindowForgets(t *testing.T) {
 	}
 }
 
+// What comes in the very second in which a window began is known as well.
+func TestWindowKnowsTheLatenciesOfItsFirstSecond(t *testing.T) {
+	for began := int64(1000); began < 1000+latencySpan; began++ {
+		var r Recorder
+		var w Window
+		w.Observe(began*sec, &r)
+		record(&r, 0, began*sec, sec/10, Success)
+		w.Observe(began*sec+sec/2, &r)
+		w.Observe((began+1)*sec, &r)
+		if q, n := w.Quantiles(time.Minute, 0.99); n != 1 || !near(q[0], 100*time.Millisecond) {
+			t.Errorf("began at second %d: p99 %v of %d answers, want 100ms of 1", began, q[0], n)
+		}
+	}
+}
+
 func TestIdleWindowIsSmall(t *testing.T) {
 	var r Recorder
 	var w Window

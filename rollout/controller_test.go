@@ -147,6 +147,35 @@ func TestHangingVersionIsCut(t *testing.T) {
 	})
 }
 
+// A client that waits for its answers can stall on a version that hangs, so that
+// nothing at all ends any more. The version is found all the same, also if somebody
+// looks at the figures all the time, or if the service had a pause before.
+func TestStalledServiceIsNotIdle(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"at once": 0, "after a pause": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			running(t, Options{}, one(shop(5000, 5000)), func(b *bench) {
+				look := func() { b.Stats("shop", "v1"); b.Stats("shop", "v2") }
+				b.lab.send("shop", "v1", 500, analysis.Success)
+				b.lab.send("shop", "v2", 50, analysis.Success)
+				look()
+				time.Sleep(pause)
+				v2, hung := b.lab.version("shop", "v2"), time.Now()
+				for range 20 {
+					v2.split.Start(0, analysis.Now())
+				}
+				for b.lab.state("shop", "v2") != config.Tripped && time.Since(hung) < 30*time.Second {
+					look()
+					time.Sleep(50 * time.Millisecond)
+				}
+				b.wantState("v2", config.Tripped)
+				if took := time.Since(hung); took > 4*time.Second {
+					t.Errorf("cut after %v, want at most 4s", took)
+				}
+			})
+		})
+	}
+}
+
 func TestSlowButAnsweringVersionIsNotHanging(t *testing.T) {
 	running(t, Options{}, one(shop(5000, 5000)), func(b *bench) {
 		v2 := b.lab.version("shop", "v2")

@@ -55,6 +55,6 @@ func (w *watched) observe() bool {
 
 // p99 of the good answers of the last minute, and how many there were.
 func (w *watched) p99() (time.Duration, uint64) {
-	last := w.window.Last(shownLatencies)
-	return last.P99, last.Requests - last.Failed
+	q, n := w.window.Quantiles(shownLatencies, 0.99)
+	return q[0], n
 }

@@ -77,19 +77,25 @@ func (c *Controller) block(now time.Time) {
 }
 
 // moved reports whether any version had traffic since the last block, or has
-// requests in flight. A service that was idle is looked at more cheaply, by what
-// has ended: requests in flight alone say nothing where nothing is known of how
-// long they should take.
+// requests in flight. A service that was idle for so long that nothing is known of
+// how long its answers take is looked at more cheaply, by what has ended: requests in
+// flight alone say nothing there. What was seen last is the tally's to know, not the
+// window's: whoever asks for figures moves that on, and a service all of whose
+// requests hang would be taken for an idle one.
 func (s *service) moved() bool {
 	for _, w := range s.versions {
 		if !s.busy {
-			if w.observe() {
+			w.observe()
+		}
+		_, seen := w.tally.Seen()
+		if s.idle > idleAfter {
+			if w.ended() != seen.Counts() {
 				return true
 			}
 			continue
 		}
 		_, all := w.now()
-		if _, seen := w.tally.Seen(); all.Started != seen.Started || all.Finished() != seen.Finished() || all.InFlight() > 0 {
+		if all.Started != seen.Started || all.Finished() != seen.Finished() || all.InFlight() > 0 {
 			return true
 		}
 	}

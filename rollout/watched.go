@@ -51,6 +51,11 @@ func (w *watched) take(latencies bool) analysis.Sample {
 	return w.tally.Take(analysis.Now(), w.arm.Split, w.arm.Ruled, latencies)
 }
 
+// ended are the counts of all traffic up to this moment, for less than now costs.
+func (w *watched) ended() analysis.Counts {
+	return w.arm.Split.Counts().Add(w.arm.Ruled.Counts())
+}
+
 // requests counts whatever was sent to the version and has ended.
 func (w *watched) requests() uint64 {
 	_, all := w.now()
