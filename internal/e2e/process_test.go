@@ -167,9 +167,24 @@ func (p *process) until(what string, ok func() bool) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("waiting for %q: still not after 20s\n%s", what, tail(p.logs(), 6000))
+			p.t.Fatalf("waiting for %q: still not after 20s\n%s\n%s", what, p.standing(), tail(p.logs(), 6000))
 		}
 	}
+}
+
+// standing is what sluice says of its services, to explain a failure.
+func (p *process) standing() string {
+	c := &http.Client{Timeout: 5 * time.Second}
+	resp, err := c.Get("http://" + p.admin + "/api/v1/services")
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 8192))
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
 }
 
 func (p *process) signal(s syscall.Signal) {
