@@ -41,13 +41,7 @@ func appendAnswer(dst []byte, a *answerHead, d *delivery) []byte {
 	dst = strconv.AppendInt(dst, int64(a.status), 10)
 	dst = append(append(dst, ' '), a.reason...)
 	dst = append(dst, "\r\n"...)
-	for i := range a.fields {
-		if a.forwards(i, d) {
-			f := &a.fields[i]
-			dst = append(append(dst, f.Name...), ": "...)
-			dst = append(append(dst, f.Value...), "\r\n"...)
-		}
-	}
+	dst = a.appendLines(dst, func(i int) bool { return a.forwards(i, d) })
 	dst = appendAnswerFraming(dst, a, d)
 	if d.via != "" {
 		dst = append(append(append(dst, "Via: 1."...), byte('0'+a.minor), ' '), d.via...)
@@ -118,14 +112,8 @@ func appendInterim(dst []byte, a *answerHead) []byte {
 	dst = strconv.AppendInt(dst, int64(a.status), 10)
 	dst = append(append(dst, ' '), a.reason...)
 	dst = append(dst, "\r\n"...)
-	for i := range a.fields {
-		switch a.kinds[i] {
-		case plain, kindVia:
-			if len(a.listed) == 0 || !a.isListed(i) {
-				dst = append(append(dst, a.fields[i].Name...), ": "...)
-				dst = append(append(dst, a.fields[i].Value...), "\r\n"...)
-			}
-		}
-	}
+	dst = a.appendLines(dst, func(i int) bool {
+		return (a.kinds[i] == plain || a.kinds[i] == kindVia) && (len(a.listed) == 0 || !a.isListed(i))
+	})
 	return append(dst, "\r\n"...)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/internal/backend"
+	"sluice/router"
 )
 
 const browserHead = "GET /api/items?page=2 HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n" +
@@ -79,4 +80,19 @@ func BenchmarkExchange(b *testing.B) {
 			roundTrip(b, nc, request, buf)
 		}
 	})
+}
+
+// BenchmarkHead is what a browser's request head costs both ways: read and written on.
+func BenchmarkHead(b *testing.B) {
+	raw := []byte(browserHead)
+	var h head
+	p, o := peer{text: []byte("192.0.2.7"), port: []byte("443")}, outbound{via: "sluice", edit: &router.HeaderEdit{}, id: []byte("0123456789abcdef0123456789abcdef")}
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := parseHead(raw, &h, testLimits); r != nil {
+			b.Fatal(r)
+		}
+		out = appendRequest(out[:0], &h, &p, &o)
+	}
 }

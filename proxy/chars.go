@@ -2,17 +2,21 @@ package proxy
 
 import "encoding/binary"
 
+// underscore is the mark of '_' in token.
+const underscore = 2
+
 // token marks the bytes of a token (RFC 9110, 5.6.2). Never written.
-var token = func() (t [256]bool) {
+var token = func() (t [256]byte) {
 	for _, c := range "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" {
-		t[c] = true
+		t[c] = 1
 	}
+	t['_'] = underscore
 	return t
 }()
 
 func isToken(b []byte) bool {
 	for _, c := range b {
-		if !token[c] {
+		if token[c] == 0 {
 			return false
 		}
 	}
@@ -25,18 +29,25 @@ const (
 )
 
 // isValue reports whether b may stand as a field value: no control byte but
-// HTAB (RFC 9110, 5.5). Eight bytes a step: values are most of a head.
+// HTAB (RFC 9110, 5.5). Eight bytes a step, the last step over what is there
+// already: values are most of a head.
 func isValue(b []byte) bool {
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		low := (x - 0x20*ones) &^ x & highs
-		del := x ^ 0x7f*ones
-		if low|((del-ones)&^del&highs) != 0 && !isValueSlow(b[:8]) {
-			return false
-		}
-		b = b[8:]
+	if len(b) < 8 {
+		return isValueSlow(b)
 	}
-	return isValueSlow(b)
+	bad := uint64(0)
+	for i := 0; i+8 < len(b); i += 8 {
+		bad |= controls(binary.LittleEndian.Uint64(b[i:]))
+	}
+	bad |= controls(binary.LittleEndian.Uint64(b[len(b)-8:]))
+	return bad == 0 || isValueSlow(b)
+}
+
+// controls is not 0 if one of eight bytes is a control byte, HTAB among them.
+func controls(x uint64) uint64 {
+	low := (x - 0x20*ones) &^ x & highs
+	del := x ^ 0x7f*ones
+	return low | (del-ones)&^del&highs
 }
 
 func isValueSlow(b []byte) bool {

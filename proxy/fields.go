@@ -39,6 +39,8 @@ const (
 type fieldSet struct {
 	fields        []router.Field
 	kinds         []kind   // by index of fields
+	spans         []span   // the same
+	text          []byte   // what the fields were read from
 	listed        [][]byte // names that Connection lists, apart from close, keep-alive and upgrade
 	upgrade       []byte   // value of Upgrade
 	contentLength int64    // −1: none
@@ -53,9 +55,13 @@ type fieldSet struct {
 	expect        []byte
 }
 
+// span is where a whole line stands in the text, if it stands there just as it
+// would be written: "name: value" and CRLF. Else it is empty.
+type span struct{ from, to int }
+
 func (f *fieldSet) reset() {
-	f.fields, f.kinds, f.listed = f.fields[:0], f.kinds[:0], f.listed[:0]
-	f.upgrade, f.host, f.expect = nil, nil, nil
+	f.fields, f.kinds, f.spans, f.listed = f.fields[:0], f.kinds[:0], f.spans[:0], f.listed[:0]
+	f.text, f.upgrade, f.host, f.expect = nil, nil, nil, nil
 	f.contentLength, f.chunked, f.encodings, f.hosts = -1, false, 0, 0
 	f.close, f.keepAlive, f.upgradeToken, f.trailers = false, false, false, false
 }
@@ -63,9 +69,10 @@ func (f *fieldSet) reset() {
 // scan reads field lines from b, which ends with the empty line, strictly
 // (RFC 9112, 5): CRLF alone ends a line, no fold, no space before the colon.
 func (f *fieldSet) scan(b []byte, limit int, underscores bool) *refusal {
-	for {
-		n := bytes.IndexByte(b, '\n')
-		if n < 1 || b[n-1] != '\r' {
+	f.text = b
+	for at := 0; ; {
+		n := bytes.IndexByte(b[at:], '\n')
+		if n < 1 || b[at+n-1] != '\r' {
 			return refuseBareLF
 		}
 		if n == 1 {
@@ -74,20 +81,21 @@ func (f *fieldSet) scan(b []byte, limit int, underscores bool) *refusal {
 		if len(f.fields) >= limit {
 			return refuseCount
 		}
-		if r := f.line(b[:n-1], underscores); r != nil {
+		if r := f.line(b[at:at+n-1], at, underscores); r != nil {
 			return r
 		}
-		b = b[n+1:]
+		at += n + 1
 	}
 }
 
-func (f *fieldSet) line(b []byte, underscores bool) *refusal {
+// line reads one line, without its end, which begins at a place of the text.
+func (f *fieldSet) line(b []byte, at int, underscores bool) *refusal {
 	if b[0] == ' ' || b[0] == '\t' {
 		return refuseFold
 	}
-	colon, underscore := 0, false
-	for ; colon < len(b) && token[b[colon]]; colon++ {
-		underscore = underscore || b[colon] == '_'
+	colon, classes := 0, byte(0)
+	for ; colon < len(b) && token[b[colon]] != 0; colon++ {
+		classes |= token[b[colon]]
 	}
 	if colon == 0 || colon == len(b) || b[colon] != ':' {
 		return refuseName
@@ -96,17 +104,44 @@ func (f *fieldSet) line(b []byte, underscores bool) *refusal {
 	if !isValue(value) {
 		return badValue(value)
 	}
-	if underscore && !underscores {
+	if classes&underscore != 0 && !underscores {
 		// Backends that map names to variables can't tell a_b from a-b.
 		return nil
 	}
 	k := kindOf(name)
-	if r := f.note(k, value); r != nil {
-		return r
+	if k != plain {
+		if r := f.note(k, value); r != nil {
+			return r
+		}
+	}
+	s := span{}
+	if len(value) > 0 && len(name)+2+len(value) == len(b) && b[colon+1] == ' ' {
+		s = span{at, at + len(b) + 2}
 	}
 	f.fields = append(f.fields, router.Field{Name: name, Value: value})
-	f.kinds = append(f.kinds, k)
+	f.kinds, f.spans = append(f.kinds, k), append(f.spans, s)
 	return nil
+}
+
+// appendLines adds the fields that pass, as they came, but for white space around
+// values: lines that stand together in one piece.
+func (f *fieldSet) appendLines(dst []byte, passes func(i int) bool) []byte {
+	var run span
+	for i, s := range f.spans {
+		if !passes(i) {
+			continue
+		}
+		if s.from == run.to && s.to > 0 {
+			run.to = s.to
+			continue
+		}
+		dst = append(dst, f.text[run.from:run.to]...)
+		if run = s; s.to == 0 {
+			dst = append(append(dst, f.fields[i].Name...), ": "...)
+			dst = append(append(dst, f.fields[i].Value...), "\r\n"...)
+		}
+	}
+	return append(dst, f.text[run.from:run.to]...)
 }
 
 // badValue tells a bare CR from other control bytes, for the count of refusals.

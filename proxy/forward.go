@@ -41,13 +41,8 @@ func appendRequest(dst []byte, h *head, p *peer, o *outbound) []byte {
 	if h.hosts == 0 {
 		dst = appendField(dst, "Host", p.local)
 	}
-	for i := range h.fields {
-		if forwards(h, i, p, o) {
-			f := &h.fields[i]
-			dst = append(append(dst, f.Name...), ": "...)
-			dst = append(append(dst, f.Value...), "\r\n"...)
-		}
-	}
+	simple := len(h.listed)+len(o.edit.Set)+len(o.edit.Remove) == 0
+	dst = h.appendLines(dst, func(i int) bool { return simple && h.kinds[i] == plain || forwards(h, i, p, o) })
 	dst = appendFraming(dst, h, o)
 	dst = appendForwarded(dst, h, p, o.edit)
 	dst = appendOurs(dst, o.edit, "X-Request-Id", o.id)

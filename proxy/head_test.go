@@ -179,6 +179,39 @@ func TestParseAnswer(t *testing.T) {
 	}
 }
 
+// checkLines holds that lines copied in one piece are those that one would write field by field,
+// whichever are left out.
+func checkLines(t *testing.T, f *fieldSet) {
+	t.Helper()
+	for _, passes := range []func(i int) bool{
+		func(int) bool { return true }, func(int) bool { return false },
+		func(i int) bool { return i%2 == 0 }, func(i int) bool { return i%3 != 0 }, func(i int) bool { return f.kinds[i] == plain },
+	} {
+		var want []byte
+		for i, field := range f.fields {
+			if passes(i) {
+				want = append(append(append(append(want, field.Name...), ": "...), field.Value...), "\r\n"...)
+			}
+		}
+		if got := f.appendLines(nil, passes); !bytes.Equal(got, want) {
+			t.Errorf("lines: got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLinesAreWrittenAlike(t *testing.T) {
+	for _, in := range []string{
+		"A: 1\r\nB: 2\r\nC: 3\r\n", "A:1\r\nB: 2\r\nC:  3\r\nD: 4\r\n", "A: 1 \r\nB: 2\r\nC:\r\nD: \r\nE: 5\r\n",
+		"A: 1\r\na_b: 2\r\nC: 3\r\n", "A:\t1\r\nB: 2\t\r\nC: 3\r\n", "a_b: 1\r\nB: 2\r\n", "",
+	} {
+		var f fieldSet
+		if r := f.scan([]byte(in+"\r\n"), 10, false); r != nil {
+			t.Fatalf("%q: %v", in, r)
+		}
+		checkLines(t, &f)
+	}
+}
+
 // FuzzHead: the parser never panics, and whatever it accepts net/http reads in
 // the same way: no other reader can be made to see another request.
 func FuzzHead(f *testing.F) {
@@ -200,6 +233,7 @@ func FuzzHead(f *testing.F) {
 			}
 			return
 		}
+		checkLines(t, &h.fieldSet)
 		req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(in)))
 		if err != nil {
 			// net/http refuses escapes and hosts that backends may like: a head that
