@@ -42,6 +42,7 @@ func (w *world) judgeCounts(s trial.Scrape) {
 	injected := uint64(s.Sum("sluice_upstream_errors_total", `service="faulty"`, `reason="injected"`))
 	everything := seen.tunnels
 	for _, service := range loaded {
+		seen.efforts[service].judge(t, service)
 		counted := uint64(s.Sum("sluice_requests_total", fmt.Sprintf("service=%q", service)))
 		if service == "faulty" {
 			counted += injected

@@ -15,13 +15,13 @@ var loaded = []string{"rolled", "moved", "mirrored", "dying", "faulty"}
 // tally is what clients and actors have seen since the start.
 type tally struct {
 	mu        sync.Mutex
+	efforts   map[string]effort            // by service: the latest round
 	requests  map[string]uint64            // by service
 	failed    map[string]map[string]uint64 // by service: status or error of failures
 	answers   map[string]map[string]uint64 // by service: X-Backend
 	repeated  uint64                       // sent anew by clients, as an idle connection had been closed
-	unsent    uint64
-	first     map[string]string // by service: the first failure that nobody ordered
-	lines     uint64            // of the access log
+	first     map[string]string            // by service: the first failure that nobody ordered
+	lines     uint64                       // of the access log
 	reloads   uint64
 	refused   uint64 // bad configurations
 	moves     uint64
@@ -35,7 +35,7 @@ type tally struct {
 }
 
 func newTally() tally {
-	return tally{requests: map[string]uint64{}, failed: map[string]map[string]uint64{}, answers: map[string]map[string]uint64{}, first: map[string]string{}}
+	return tally{efforts: map[string]effort{}, requests: map[string]uint64{}, failed: map[string]map[string]uint64{}, answers: map[string]map[string]uint64{}, first: map[string]string{}}
 }
 
 func (t *tally) count(n *uint64) {
@@ -44,15 +44,15 @@ func (t *tally) count(n *uint64) {
 	*n++
 }
 
-func (t *tally) add(service string, r *bench.Report) {
+func (t *tally) add(service string, e effort, r *bench.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.efforts[service] = e
 	if t.failed[service] == nil {
 		t.failed[service], t.answers[service] = map[string]uint64{}, map[string]uint64{}
 	}
 	t.requests[service] += r.Requests
 	t.repeated += r.Retried
-	t.unsent += r.Unsent
 	for status, n := range r.Status {
 		if status != 200 {
 			t.failed[service][fmt.Sprint(status)] += n
@@ -80,6 +80,7 @@ func (t *tally) failure(service string, r bench.Result) {
 
 // round is load with trouble for a while, and then a count.
 func (w *world) round(ctx context.Context, n int, length time.Duration) error {
+	before := w.seen.troubles()
 	trouble, stop := context.WithCancel(ctx)
 	defer stop()
 	errs := make(chan error, 16)
@@ -102,7 +103,7 @@ func (w *world) round(ctx context.Context, n int, length time.Duration) error {
 			if err != nil {
 				errs <- err
 			}
-			w.seen.add(service, &report)
+			w.seen.add(service, newEffort(w.rate, length, &report), &report)
 		})
 	}
 	loads.Wait()
@@ -113,6 +114,7 @@ func (w *world) round(ctx context.Context, n int, length time.Duration) error {
 		return err
 	default:
 	}
+	judgeTroubles(&w.table, before, w.seen.troubles())
 	return w.rest(ctx, n)
 }
 

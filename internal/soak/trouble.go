@@ -22,10 +22,10 @@ var background = context.Background()
 
 // reload writes the configuration anew; every fifth is bad and must change nothing.
 func (w *world) reload(ctx context.Context) error {
-	return every(ctx, 250*time.Millisecond, func(n int) error {
+	return every(ctx, 250*time.Millisecond, func(int) error {
 		w.form++
 		text, result, counted := w.services(w.form), "success", &w.seen.reloads
-		if n%5 == 4 {
+		if w.form%5 == 0 {
 			text, result, counted = "  - name: nothing\n", "failure", &w.seen.refused
 		}
 		before, err := w.sluice.Scrape(background)
@@ -222,28 +222,13 @@ func (w *world) oneTunnel(ctx context.Context) error {
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: tunnelled\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"); err != nil {
-		return err
-	}
-	br := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(br, nil)
+	br, err := openTunnel(conn)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("status %d", resp.StatusCode)
-	}
-	sent, got := make([]byte, 4000), make([]byte, 4000)
 	for range 10 {
-		_, _ = rand.Read(sent) // never fails
-		if _, err := conn.Write(sent); err != nil {
+		if err := echoed(conn, br); err != nil {
 			return err
-		}
-		if _, err := io.ReadFull(br, got); err != nil {
-			return err
-		}
-		if !bytes.Equal(sent, got) {
-			return fmt.Errorf("other bytes came back")
 		}
 		w.seen.count(&w.seen.echoes)
 		select {
@@ -251,6 +236,37 @@ func (w *world) oneTunnel(ctx context.Context) error {
 			return nil
 		case <-time.After(100 * time.Millisecond):
 		}
+	}
+	return nil
+}
+
+func openTunnel(conn net.Conn) (*bufio.Reader, error) {
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: tunnelled\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	br := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return br, nil
+}
+
+// echoed sends random bytes and wants the same back.
+func echoed(conn net.Conn, br *bufio.Reader) error {
+	sent, got := make([]byte, 4000), make([]byte, 4000)
+	_, _ = rand.Read(sent) // never fails
+	if _, err := conn.Write(sent); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(br, got); err != nil {
+		return err
+	}
+	if !bytes.Equal(sent, got) {
+		return fmt.Errorf("other bytes came back")
 	}
 	return nil
 }

@@ -17,14 +17,26 @@ type Table struct {
 
 type row struct {
 	promise, got, want string
-	held, skipped      bool
+	held               bool
+	sign               string // in place of ok and BROKEN; "" for what was judged
 }
 
 // Skip enters a promise that could not be tried here, and why.
 func (t *Table) Skip(promise, why string) {
+	t.open(row{promise: promise, got: "not tried: " + why, sign: "-"})
+}
+
+// Undecided enters a promise that was tried without telling whether it is held: what was seen, and why
+// that says nothing. It is not broken, and not held either.
+func (t *Table) Undecided(promise string, got, want any) {
+	t.open(row{promise: promise, got: fmt.Sprint("undecided: ", got), want: fmt.Sprint(want), sign: "UNDECIDED"})
+}
+
+func (t *Table) open(r row) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rows = append(t.rows, row{promise: promise, got: "not tried: " + why, held: true, skipped: true})
+	r.held = true
+	t.rows = append(t.rows, r)
 }
 
 // Judge enters one promise: whether it was held, what was seen and what was wanted. A promise
@@ -62,6 +74,18 @@ func (t *Table) Broken() (all []string) {
 	return all
 }
 
+// Open are the promises that were tried and remain undecided.
+func (t *Table) Open() (all []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.rows {
+		if r.sign == "UNDECIDED" {
+			all = append(all, r.promise)
+		}
+	}
+	return all
+}
+
 // Print writes the table.
 func (t *Table) Print(w io.Writer) error {
 	t.mu.Lock()
@@ -69,10 +93,12 @@ func (t *Table) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "\tpromise\tseen\twanted")
 	for _, r := range t.rows {
-		sign := "ok"
-		if r.skipped {
-			sign = "-"
-		} else if !r.held {
+		sign := r.sign
+		switch {
+		case sign != "":
+		case r.held:
+			sign = "ok"
+		default:
 			sign = "BROKEN"
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", sign, r.promise, oneLine(r.got), oneLine(r.want))

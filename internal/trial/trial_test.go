@@ -54,6 +54,24 @@ func TestTableRemembersTheFirstBreak(t *testing.T) {
 	}
 }
 
+func TestUndecidedIsNeitherHeldNorBroken(t *testing.T) {
+	var table Table
+	table.Skip("disk full", "needs root")
+	table.Undecided("p99", "1.7, alone 1ms–9ms", "≤ 1.5")
+	if broken, open := table.Broken(), table.Open(); len(broken) != 0 || len(open) != 1 || open[0] != "p99" {
+		t.Errorf("broken %q, open %q", broken, open)
+	}
+	var out bytes.Buffer
+	if err := table.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"-          disk full", "UNDECIDED  p99        undecided: 1.7, alone 1ms–9ms  ≤ 1.5\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestKilobytes(t *testing.T) {
 	if got := kilobytes([]byte("Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t     800 kB\n"), "VmRSS"); got != 800<<10 {
 		t.Errorf("got %d", got)
