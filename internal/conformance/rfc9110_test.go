@@ -28,7 +28,7 @@ func TestRFC9110(t *testing.T) {
 		}},
 		{"7.2", "Host", []exchange{
 			{name: "is passed on", send: "GET / HTTP/1.1\r\nHost: Shop.Test:8080\r\n\r\n", upstream: []string{"Host: Shop.Test:8080\r\n"}},
-			{name: "one is made for HTTP/1.0", send: "GET / HTTP/1.0\r\n\r\n", upstream: []string{"Host: 127.0.0.1:"}, closes: true},
+			{name: "one is made for HTTP/1.0", send: "GET / HTTP/1.0\r\n\r\n", upstream: []string{"Host: 127."}, closes: true},
 		}},
 		{"7.6.1", "Connection", []exchange{
 			{name: "listed fields go", send: start + "Connection: X-Private\r\nX-Private: y\r\n\r\n", upstream: []string{"!X-Private", "!Connection"}},

@@ -29,10 +29,16 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// freeAddress returns a loopback address that nobody listens on at the moment.
+// freeAddress returns a loopback address for one server. Its host is this process's own,
+// as internal/trial has it: a port of 127.0.0.1 may be a client's by the time it is used.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	own := net.IPv4(127, 64|byte(pid>>16)&63, byte(pid>>8), byte(pid))
+	ln, err := net.Listen("tcp", net.JoinHostPort(own.String(), "0"))
+	if err != nil { // macOS has 127.0.0.1 alone
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

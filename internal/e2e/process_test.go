@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/internal/trial"
 )
 
 // binary is the sluice under test: $SLUICE_BIN, or one built for this run.
@@ -46,15 +47,14 @@ func sluiceBinary(t testing.TB) string {
 	return path
 }
 
-// freeAddress returns a loopback address that nobody listens on at the moment.
+// freeAddress returns a loopback address that nobody else takes.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := trial.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return address
 }
 
 // process is one running sluice.

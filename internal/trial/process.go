@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -44,16 +43,6 @@ type Process struct {
 
 	mu  sync.Mutex
 	log bytes.Buffer
-}
-
-// FreeAddress is a loopback address that nobody listens on at the moment.
-func FreeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
 }
 
 // Start writes the configuration, starts sluice and waits until it is ready, for 20 s at most.

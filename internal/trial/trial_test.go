@@ -2,6 +2,8 @@ package trial
 
 import (
 	"bytes"
+	"net"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -83,6 +85,34 @@ func TestGoroutinesIn(t *testing.T) {
 	for function, want := range map[string]int{"proxy.(*mirrors).work": 5, "proxy.(*mirrors).Run": 3, "main.main": 1, "main.mai": 0} {
 		if got := goroutinesIn(profile, []string{function}); got != want {
 			t.Errorf("%s: got %d, want %d", function, got, want)
+		}
+	}
+}
+
+// The port of a connection that a client made is nobody's to listen on, and the kernel
+// has thousands of them. None is at an address of FreeAddress.
+func TestFreeAddressIsNoClients(t *testing.T) {
+	address, err := FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client, _, _ := net.SplitHostPort(conn.LocalAddr().String())
+	if host, _, _ := net.SplitHostPort(address); runtime.GOOS == "linux" && host == client {
+		t.Errorf("clients and servers share %s", host)
+	}
+	for _, pids := range [][2]int{{1, 2}, {300, 44}, {1 << 16, 1 << 17}, {1<<22 - 1, 1<<21 - 1}} {
+		if a, b := ownHost(pids[0]), ownHost(pids[1]); a.Equal(b) {
+			t.Errorf("processes %v have both %v", pids, a)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/internal/trial"
 )
 
 // binary is the sluice under test: $SLUICE_BIN, or one built for this run.
@@ -66,15 +67,14 @@ func tail(s string, n int) string {
 	return s
 }
 
-// freeAddress returns a loopback address that nobody listens on at the moment.
+// freeAddress returns a loopback address that nobody else takes.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := trial.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return address
 }
 
 // boot starts sluice on services, with what admin adds to the admin block, and waits until it is ready.

@@ -1,0 +1,29 @@
+package trial
+
+import (
+	"net"
+	"os"
+)
+
+// FreeAddress is a loopback address for a process that is started next: nobody listens
+// there, and nobody takes it in between. A port of 127.0.0.1 may be taken: each connection
+// that is made over loopback has one, and so has each server of a test that runs beside
+// this one. So the host is a number of 127.0.0.0/8 that is this process's own, from which
+// the kernel connects to nobody. Where the loopback interface has a single address (macOS),
+// it is 127.0.0.1. Safe for concurrent use.
+func FreeAddress() (string, error) {
+	ln, err := net.Listen("tcp", net.JoinHostPort(ownHost(os.Getpid()).String(), "0"))
+	if err != nil {
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
+
+// ownHost is 127.64.0.0 and the number of a process, which has 22 bits (pid_max, proc_pid(5)).
+func ownHost(pid int) net.IP {
+	return net.IPv4(127, 64|byte(pid>>16)&63, byte(pid>>8), byte(pid))
+}
