@@ -15,7 +15,7 @@ const (
 )
 
 func rolloutKind() kind[Rollout] {
-	base := Rollout{MaxWait: 2 * time.Hour, OnFailure: "rollback", Standby: 10 * time.Minute, Analysis: "evidence",
+	base := Rollout{MaxWait: 2 * time.Hour, MaxTripped: 5 * time.Minute, OnFailure: "rollback", Standby: 10 * time.Minute, Analysis: "evidence",
 		MaxDifference: maxDifference, Preflight: "enforce"}
 	return mapping(base,
 		needs("strategy", "How traffic moves to the new version.", choice[string](strategies()...), func(r *Rollout) *string { return &r.Strategy }),
@@ -35,6 +35,8 @@ func rolloutKind() kind[Rollout] {
 		has("windows", "Times of the week in which a rollout may start, rise and promote; coming down is always allowed. Default: always.",
 			list(weekWindowKind(), 1), func(r *Rollout) *[]Window { return &r.Windows }),
 		has("max_wait", "For a stage without enough evidence, or held by trips; then on_failure.", duration(time.Second), func(r *Rollout) *time.Duration { return &r.MaxWait }),
+		has("max_tripped", "For a canary that is tripped and does not come back by its probes; then on_failure. At least two cooldowns of guard.trip.",
+			duration(time.Second), func(r *Rollout) *time.Duration { return &r.MaxTripped }),
 		has("on_failure", "What a failed stage leads to.", choice[string]("rollback", "pause"), func(r *Rollout) *string { return &r.OnFailure }),
 		has("standby", "How long the old version is kept warm after a promotion.", duration(0), func(r *Rollout) *time.Duration { return &r.Standby }),
 		has("auto_start", "Start when the canary's endpoints or labels change in the file.", boolean(), func(r *Rollout) *bool { return &r.AutoStart }),

@@ -60,6 +60,7 @@ type Rollout struct {
 	Approval   *Approval     // needed to promote; of ab_test manual by default
 	Windows    []Window      // when a rollout may start, rise and promote; empty: always. Coming down is always allowed
 	MaxWait    time.Duration // default 2h
+	MaxTripped time.Duration // how long the canary may stay tripped; default 5m
 	OnFailure  string        // rollback (default) | pause
 	Standby    time.Duration // default 10m
 	AutoStart  bool

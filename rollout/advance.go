@@ -15,6 +15,8 @@ const (
 	runVerb                          // a person's or a program's command
 	runCut                           // the guard condemned the canary, or exposed failures exceed their limit: text
 	runBreach                        // it breached under action pause or alert: text
+	runTrip                          // the trip cut it for a while: text, and what it stood on
+	runRetrip                        // a probe failed and it stays cut
 	runReload                        // the file changed weights or stable, or the canary left it: text
 	runRestart                       // the process has begun anew with this run
 	runUndone                        // in standby: the new stable breached and the old one is stable again: text
@@ -38,6 +40,7 @@ type sight struct {
 	missing    uint64  // requests that it takes about; 0 unknown
 	suspicious bool    // strong evidence against it, not proof
 	cut        bool    // the canary is tripped or has no endpoint to use
+	tripped    bool    // it is tripped
 	endpoints  int     // of the canary that are ready
 	unchecked  int     // and those that nobody knows of yet, as after a restart: no reason to rise, nor to come down
 	open       bool    // a window is open now, or there are none
@@ -158,6 +161,10 @@ func (m *move) strike(in runInput) {
 		m.end(PhaseRolledBack, reasonOr(in.text, m.Plan.Canary+" was condemned"))
 	case runBreach:
 		m.breach(reasonOr(in.text, m.Plan.Canary+" breached"))
+	case runTrip:
+		m.trip(in.text)
+	case runRetrip:
+		m.Probes++
 	case runReload:
 		m.end(PhaseAborted, reasonOr(in.text, "the file changed"))
 	case runSupersede:

@@ -88,7 +88,7 @@ func (p *player) scripted(op, arg byte) runInput {
 	case 0, 9: // a tick, of any length and either direction
 		p.at = p.at.Add([]time.Duration{time.Second, 100 * time.Millisecond, 0, -time.Hour, 3 * time.Hour, time.Second, 2 * time.Second, 4 * time.Second}[arg&7])
 		in.at, in.what = p.at, runTick
-		in.seen = sight{requests: uint64(arg >> 4), ready: arg&8 != 0, suspicious: arg&0x30 == 0x30, cut: arg&0x50 == 0x50,
+		in.seen = sight{requests: uint64(arg >> 4), ready: arg&8 != 0, suspicious: arg&0x30 == 0x30, cut: arg&0x50 == 0x50, tripped: arg&0x50 == 0x50 && arg&1 != 0,
 			endpoints: int(arg>>3) % 7, open: arg&0xc0 != 0xc0, difference: float64(arg&3) / 100, unproven: arg&0x20 != 0}
 	case 1, 5: // the outstanding task ends
 		in.what, in.task, in.ok = runDone, p.r.Task, arg&3 != 0
@@ -102,7 +102,7 @@ func (p *player) scripted(op, arg byte) runInput {
 	case 3: // a task that is not outstanding ends
 		in.what, in.task, in.ok = runDone, uint64(arg), arg&1 != 0
 	case 4:
-		in.what = runBreach
+		in.what = []runHappening{runBreach, runTrip, runTrip, runRetrip}[arg&3]
 	case 6:
 		in.what = runRestart
 	case 7:
@@ -170,7 +170,7 @@ func (p *player) hold(before, after run, in runInput, todo []runAction) {
 	if in.what == runVerb && before.allows(in.verb) != nil && (len(todo) > 0 || !reflect.DeepEqual(before, after)) {
 		p.t.Fatalf("%s is not allowed and had an effect: %+v", in.verb, todo)
 	}
-	bad := in.what == runTick && (in.seen.cut || in.seen.suspicious) || in.what == runCut || in.what == runBreach ||
+	bad := in.what == runTick && (in.seen.cut || in.seen.suspicious) || in.what == runCut || in.what == runBreach || in.what == runTrip || in.what == runRetrip ||
 		in.what == runReload || in.what == runSupersede || in.what == runUndone || in.what == runDone && !in.ok && before.Plan.Enforce ||
 		in.what == runVerb && (in.verb == VerbPause || in.verb == VerbAbort || in.verb == VerbUndo)
 	// The weight changes at no other moment than these.

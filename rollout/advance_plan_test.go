@@ -29,6 +29,8 @@ func (s *story) makePlan(words []string) error {
 			}
 		case "max_wait":
 			it.MaxWait, err = time.ParseDuration(value)
+		case "max_tripped":
+			it.MaxTrip, err = time.ParseDuration(value)
 		case "standby":
 			it.Standby, err = time.ParseDuration(value)
 		case "on_failure":

@@ -41,6 +41,11 @@ type run struct {
 	Retry   time.Duration `json:"retry,omitempty"`   // left until the station's task is asked again
 	Hold    time.Duration `json:"hold,omitempty"`    // left in which a breach under action alert is recent
 	Standby time.Duration `json:"standby,omitempty"` // left, once promoted
+	Held    time.Duration `json:"held,omitempty"`    // tripped, since the last quietPeriod without a trip
+	Quiet   time.Duration `json:"quiet,omitempty"`   // without one, since the last
+	Trips   int           `json:"trips,omitempty"`   // since the last quietPeriod
+	Probes  int           `json:"probes,omitempty"`  // that failed, since then
+	Tripped string        `json:"tripped,omitempty"` // what the last trip stood on
 
 	Cut      bool     `json:"cut,omitempty"`      // the canary was cut at the last tick
 	Paused   bool     `json:"paused,omitempty"`   // no rise until resume

@@ -56,6 +56,8 @@ func (r *run) deadline() time.Time {
 		return time.Time{}
 	case r.inStage() && r.leg().Lasts && r.Waiting == "approval":
 		return time.Time{}
+	case r.Waiting == "trip" && r.Held > 0 && r.Quiet == 0:
+		return r.Last.Add(min(r.maxWait()-r.Waited, r.maxTrip()-r.Held))
 	case r.Waiting != "":
 		return r.Last.Add(r.maxWait() - r.Waited)
 	}

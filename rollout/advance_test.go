@@ -98,7 +98,7 @@ func recount(text string) (string, error) {
 func (s *story) play(command string) error {
 	words := strings.Fields(command)
 	rest := strings.TrimSpace(strings.TrimPrefix(command, words[0]))
-	plain := map[string]runHappening{"cut": runCut, "breach": runBreach, "file-changes": runReload, "superseded": runSupersede, "switched-back": runUndone}
+	plain := map[string]runHappening{"cut": runCut, "breach": runBreach, "file-changes": runReload, "superseded": runSupersede, "switched-back": runUndone, "trip": runTrip, "probe-fails": runRetrip}
 	switch words[0] {
 	case "plan":
 		return s.makePlan(words[1:])
@@ -348,6 +348,9 @@ func (s *story) look(words []string) error {
 			s.seen.suspicious = value == "yes"
 		case "cut":
 			s.seen.cut = value == "yes"
+		case "tripped":
+			s.seen.tripped = value == "yes"
+			s.seen.cut = s.seen.tripped
 		case "unproven":
 			s.seen.unproven = value == "yes"
 		case "window":

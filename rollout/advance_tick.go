@@ -27,6 +27,9 @@ func (m *move) tick(seen sight, passed time.Duration) {
 	}
 	m.Hold, m.Retry = max(0, m.Hold-passed), max(0, m.Retry-passed)
 	m.follow(seen)
+	if m.held(seen, passed) {
+		return
+	}
 	switch m.Station {
 	case atEntry:
 		m.tickEntry(seen, passed)

@@ -103,6 +103,7 @@ func (m *move) pause(reason string) {
 
 // resume goes on where the run stood; a stage or check that failed begins anew.
 func (m *move) resume(reason string) {
+	m.forgive()
 	failed := m.Failed
 	m.Paused, m.Failed, m.Waiting, m.Reason = false, false, "", reason
 	m.tell("resumed", reason)
@@ -131,6 +132,7 @@ func (m *move) promote(by string) {
 	failed := m.Failed
 	if m.Paused {
 		m.Paused, m.Failed, m.Waited = false, false, 0
+		m.forgive()
 		m.tell("resumed", "resumed by "+by)
 	}
 	switch {
@@ -167,6 +169,7 @@ func (m *move) promoteFull(by string) {
 	left = append(left, "hooks and windows on the way")
 	m.tell("rollout", fmt.Sprintf("straight to the promotion, by %s; left out: %s", by, strings.Join(left, ", ")))
 	m.Stage, m.Waited, m.Told = len(m.Stages), 0, nil
+	m.forgive()
 	m.Paused, m.Failed, m.Full, m.Approved = false, false, true, true
 	m.arrive(atPromotion)
 	m.ask()

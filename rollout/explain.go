@@ -147,17 +147,21 @@ func explain(s *service, in input, a action, f facts) string {
 }
 
 func explainCut(in input, a action, f facts) string {
-	again := fmt.Sprintf("tried again in %v", a.until.Sub(in.at))
-	e := f.trip
-	switch a.cause {
-	case causeHealth:
+	if a.cause == causeHealth {
 		return fmt.Sprintf("%s cut: none of its endpoints passes its checks; back when one does, not before %v", a.version, a.until.Sub(in.at))
-	case causeHang:
-		return fmt.Sprintf("%s cut after %d of %d attempts failed or hung for over %v (tolerated: %s), evidence %.1f of %.1f; %s",
-			a.version, e.Failures, e.Attempts, f.age.Round(time.Millisecond), percent(e.P0), e.Score, e.Threshold, again)
 	}
-	return fmt.Sprintf("%s cut after %d of %d attempts failed (tolerated: %s), evidence %.1f of %.1f; %s",
-		a.version, e.Failures, e.Attempts, percent(e.P0), e.Score, e.Threshold, again)
+	return fmt.Sprintf("%s; tried again in %v", explainTrip(a, f), a.until.Sub(in.at))
+}
+
+// explainTrip is what a cut by failures or hanging requests stands on.
+func explainTrip(a action, f facts) string {
+	e := f.trip
+	if a.cause == causeHang {
+		return fmt.Sprintf("%s cut after %d of %d attempts failed or hung for over %v (tolerated: %s), evidence %.1f of %.1f",
+			a.version, e.Failures, e.Attempts, f.age.Round(time.Millisecond), percent(e.P0), e.Score, e.Threshold)
+	}
+	return fmt.Sprintf("%s cut after %d of %d attempts failed (tolerated: %s), evidence %.1f of %.1f",
+		a.version, e.Failures, e.Attempts, percent(e.P0), e.Score, e.Threshold)
 }
 
 func explainSwitch(s *service, a action, f facts) string {

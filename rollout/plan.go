@@ -16,6 +16,7 @@ type itinerary struct {
 	Promotes bool          `json:"promotes"` // false: shadow
 	Approval *gate         `json:"approval,omitempty"`
 	MaxWait  time.Duration `json:"max_wait"`
+	MaxTrip  time.Duration `json:"max_tripped,omitempty"`
 	Pauses   bool          `json:"pauses"`   // on_failure: pause
 	Evidence bool          `json:"evidence"` // false: analysis none
 	Standby  time.Duration `json:"standby"`

@@ -42,7 +42,7 @@ func compile(cfg *config.Service, canary, stable string) (itinerary, error) {
 	it := itinerary{
 		Strategy: r.Strategy, Canary: canary, From: stable,
 		Promotes: r.Strategy != strategyShadow, Approval: gateOf(r.Approval),
-		MaxWait: r.MaxWait, Pauses: r.OnFailure == "pause", Evidence: r.Analysis != "none",
+		MaxWait: r.MaxWait, MaxTrip: tripLimit(r.MaxTripped, cfg.Guard.Trip.Cooldown), Pauses: r.OnFailure == "pause", Evidence: r.Analysis != "none",
 		Standby: r.Standby, Enforce: r.Preflight != "warn" && r.Preflight != "off",
 		Alerts: cfg.Guard.Action == "alert", Asks: asks(r.Hooks),
 	}
@@ -92,6 +92,14 @@ func asks(hooks []config.Hook) map[string]time.Duration {
 		}
 	}
 	return out
+}
+
+// tripLimit leaves a tripped canary the time for its first probes, however long the cooldown is.
+func tripLimit(most, cooldown time.Duration) time.Duration {
+	if most <= 0 {
+		most = mostTrip
+	}
+	return max(most, 2*cooldown)
 }
 
 func legs(r *config.Rollout, endpoints int) []leg {

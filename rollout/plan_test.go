@@ -103,6 +103,7 @@ func TestCompileSettings(t *testing.T) {
       canary: v2
       approval: {timeout: 1h, then: promote}
       max_wait: 3h
+      max_tripped: 8m
       on_failure: pause
       analysis: none
       standby: 7m
@@ -123,6 +124,7 @@ func TestCompileSettings(t *testing.T) {
 	}{
 		{"approval", it.Approval, &gate{Timeout: time.Hour, Promote: true}},
 		{"max_wait", it.MaxWait, 3 * time.Hour},
+		{"max_tripped", it.MaxTrip, 8 * time.Minute},
 		{"on_failure", it.Pauses, true},
 		{"analysis", it.Evidence, false},
 		{"standby", it.Standby, 7 * time.Minute},

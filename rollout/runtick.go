@@ -52,6 +52,7 @@ func (c *Controller) look(s *service, now time.Time) sight {
 		return seen
 	}
 	seen.cut = m.state != config.Active || m.unhealthy || w.down
+	seen.tripped = m.state == config.Tripped
 	seen.suspicious = w.verdict.Standing == analysis.Suspicious || w.verdict.Standing == analysis.Breach
 	if cs.Run.Plan.Strategy == strategyShadow {
 		c.lookAtShadow(s, &seen)
@@ -181,6 +182,14 @@ func (c *Controller) tellCourse(s *service, in input, a action, f facts) {
 	case doCut:
 		if cs.Troubled.IsZero() && s.follows() {
 			cs.Troubled = in.at.UTC()
+		}
+		if s.rolls() && a.cause != causeHealth {
+			c.feed(s, runInput{at: in.at, what: runTrip, text: explainTrip(a, f)})
+		}
+		return
+	case doRecut:
+		if s.rolls() {
+			c.feed(s, runInput{at: in.at, what: runRetrip})
 		}
 		return
 	default:
