@@ -57,8 +57,9 @@ type Controller struct {
 	mu        sync.Mutex
 	saved     map[string]savedService // read at the start; what Reload has adopted is removed
 	services  map[string]*service
-	ordered   []*service // in the file's order
-	awake     []*service // those of ordered that are busy or held: all that tick looks at
+	ordered   []*service        // in the file's order
+	awake     []*service        // those of ordered that are busy or held: all that tick looks at
+	samples   []analysis.Sample // weigh's own, of one service at a time
 	decided   decisions
 	past      history.Log
 	pastSaved uint64 // its Changes that are on disk; the saver's

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"maps"
+	"slices"
 
 	"sluice/analysis"
 	"sluice/config"
@@ -96,23 +97,18 @@ func (g *guard) configure(cfg *config.Service, stable string) {
 // attach looks at the living counters of the service's versions, keeping the
 // evidence of those that are the same as before.
 func (s *service) attach(arms []analysis.Arm, saved map[string]savedVersion) {
-	versions := make([]*watched, 0, len(arms))
-	for _, arm := range arms {
-		w := s.version(arm.Version)
-		if w == nil || w.arm.Split != arm.Split {
-			w = watch(arm)
-		}
+	s.watch(arms)
+	for i, arm := range arms {
+		w := s.versions[i]
 		w.arm = arm
 		w.arm.Stable = arm.Version == s.live.Stable
 		// A version that never had traffic has no judge: it weighs 6 KiB.
 		if s.busy || s.follows() || w.judge != nil || len(saved[arm.Version].Judge) > 0 {
 			w.prepare(s, saved[arm.Version])
 		}
-		versions = append(versions, w)
 	}
-	s.versions = versions
 	stable := s.stable()
-	for _, w := range versions {
+	for _, w := range s.versions {
 		switch {
 		case stable == nil || w == stable:
 			w.arm.Trip.Against()
@@ -124,6 +120,25 @@ func (s *service) attach(arms []analysis.Arm, saved map[string]savedVersion) {
 			w.against = stable.arm.Split
 		}
 	}
+}
+
+// watch lets versions be the watches on arms, in their order; of most services they are that already.
+func (s *service) watch(arms []analysis.Arm) {
+	is := func(w *watched, arm analysis.Arm) bool {
+		return w.arm.Version == arm.Version && w.arm.Split == arm.Split
+	}
+	if slices.EqualFunc(s.versions, arms, is) {
+		return
+	}
+	versions := make([]*watched, len(arms))
+	for i, arm := range arms {
+		if w := s.version(arm.Version); w != nil && is(w, arm) {
+			versions[i] = w
+		} else {
+			versions[i] = watch(arm)
+		}
+	}
+	s.versions = versions
 }
 
 // refresh re-reads the arms. It costs a few allocations, so it is for services with traffic.

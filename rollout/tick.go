@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"sluice/analysis"
@@ -8,12 +9,9 @@ import (
 )
 
 const (
-	leastHang   = time.Second // no request is overdue earlier
-	mostHang    = time.Minute // how far back requests in flight are known
-	hangFactor  = 3           // times the p99
-	leastSample = 20          // answers in the last minute that a p99 needs
-	idleAfter   = 60          // looks without traffic, after which a service is looked at
-	idleEvery   = 5           // only every so many blocks
+	idleAfter   = 60 // looks without traffic, after which a service is looked at
+	idleEvery   = 5  // only every so many blocks
+	idleObserve = 64 // looks at such a service, of which one is for its windows: 5 min
 
 	mostBound = 0.1  // failure rate that a bound alone may excuse
 	thinBP    = 1000 // less of the traffic on stable is too little to know it by
@@ -83,19 +81,30 @@ func (c *Controller) block(now time.Time) {
 // window's: whoever asks for figures moves that on, and a service all of whose
 // requests hang would be taken for an idle one.
 func (s *service) moved() bool {
+	if s.idle > idleAfter {
+		return s.ended()
+	}
 	for _, w := range s.versions {
 		if !s.busy {
 			w.observe()
 		}
 		_, seen := w.tally.Seen()
-		if s.idle > idleAfter {
-			if w.ended() != seen.Counts() {
-				return true
-			}
-			continue
-		}
 		_, all := w.now()
 		if all.Started != seen.Started || all.Finished() != seen.Finished() || all.InFlight() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ended reports whether anything has ended since the last block. Now and then it lets the windows
+// see that time passes, so that they let go of what nobody asks for any more.
+func (s *service) ended() bool {
+	for _, w := range s.versions {
+		if s.idle%idleObserve == 0 {
+			w.observe()
+		}
+		if w.ended() != w.taken {
 			return true
 		}
 	}
@@ -106,24 +115,31 @@ func (s *service) moved() bool {
 func (c *Controller) weigh(s *service, now time.Time) {
 	s.refresh(c.traffic)
 	latencies := s.asksLatencies()
-	samples := make(map[string]analysis.Sample, len(s.versions))
-	for _, w := range s.versions {
+	samples, versions := c.samples[:0], s.versions
+	for _, w := range versions {
 		sample := w.take(latencies)
-		samples[w.arm.Version], w.last = sample, sample.Split
+		w.last = sample.Split
+		samples = append(samples, sample)
 		w.observe()
 	}
+	c.samples = samples
+	of := func(version string) analysis.Sample {
+		if i := slices.IndexFunc(versions, func(w *watched) bool { return w.arm.Version == version }); i >= 0 && version != "" {
+			return samples[i]
+		}
+		return analysis.Sample{}
+	}
 	c.reconcile(s, now)
-	for _, w := range s.versions {
+	for i, w := range versions {
 		partner := s.partner(w.arm.Version)
-		sample := samples[w.arm.Version]
-		b := sample.Against(samples[partner], now)
+		b := samples[i].Against(of(partner), now)
 		if partner == "" {
 			b.Canary = analysis.Counts{}
 		}
 		c.weighOne(s, w, b, partner, now)
 	}
 	c.weighPoints(s, now)
-	s.tolerate(samples[s.live.Stable].Split)
+	s.tolerate(of(s.live.Stable).Split)
 }
 
 // weighOne puts a second of one version to its judge, and what that says to the guard.
@@ -209,59 +225,6 @@ func (s *service) stableAsBad(w *watched) bool {
 	is, was := stable.lately(), w.lately()
 	const enough = 5 // attempts on stable that say anything
 	return is.Requests >= enough && is.Rate() >= stableAlarm && is.Rate() >= was.Rate()/2
-}
-
-// findHangs feeds requests in flight for far too long to the trips, so that a
-// version that answers nothing is cut before its timeouts.
-func (c *Controller) findHangs(s *service, now time.Time) {
-	if s.guard.tripOff {
-		return
-	}
-	stable := s.stable()
-	ns := analysis.Now()
-	for _, w := range s.versions {
-		m := s.guard.member(w.arm.Version)
-		if w == stable && !s.guard.stoodBy() || m == nil || m.state != config.Active && m.state != config.Draining || w.arm.Split.InFlightOlder(ns, leastHang) == 0 {
-			continue
-		}
-		age, known := overdueAfter(stable, w)
-		if !known || !w.arm.Trip.Hanging(w.arm.Split, ns, age, w.arm.Trip.Baseline()) {
-			continue
-		}
-		in := input{at: now, what: overdueTrip, version: m.name, environment: w != stable && (s.stableAsBad(w) || hangsToo(stable, w, ns, age))}
-		c.step(s, in, facts{trip: w.arm.Trip.Evidence(), age: age})
-		if s.guard.member(m.name).state != config.Tripped {
-			w.arm.Trip.Reset(w.arm.Split) // an alarm that cuts nothing must not be the last
-		}
-	}
-}
-
-// overdueAfter is the age at which a request counts as hanging: three times
-// the p99 of the good answers of the last minute, stable's or the version's own,
-// whichever is longer. It is unknown where neither has answered enough.
-func overdueAfter(stable, w *watched) (age time.Duration, known bool) {
-	for _, v := range []*watched{stable, w} {
-		if v == nil {
-			continue
-		}
-		if p99, n := v.p99(); n >= leastSample {
-			age, known = max(age, hangFactor*p99), true
-		}
-	}
-	return min(max(age, leastHang), mostHang), known
-}
-
-// hangsToo reports whether stable has as large a share of its requests hanging.
-func hangsToo(stable, w *watched, ns int64, age time.Duration) bool {
-	if stable == nil {
-		return false
-	}
-	part := func(v *watched) float64 {
-		old := float64(v.arm.Split.InFlightOlder(ns, age))
-		return old / max(old+float64(v.lately().Requests), 1)
-	}
-	is := part(stable)
-	return is >= stableAlarm && is >= part(w)/2
 }
 
 // askChecks tells the guard what the active checks say, where there are any.

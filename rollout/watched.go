@@ -16,14 +16,17 @@ type watched struct {
 	judge   *analysis.Judge
 	judged  string // what judge is made for
 	staged  string // and what its stage asks for; "": none runs
+	plain   plain  // what both follow from, outside of a rollout
 	verdict analysis.Verdict
 	weighed bool // judge knows more than evidence says
 	saved   json.RawMessage
 
 	tally  analysis.Tally  // what the blocks so far took in
+	taken  analysis.Counts // the same, of all traffic, in short
 	last   analysis.Counts // of split, in the last block
 	window analysis.Window
 	points points
+	calm   int64 // what allEnded found
 
 	endpoints endpoints
 
@@ -48,7 +51,10 @@ func (w *watched) now() (split, all analysis.Totals) {
 
 // take is what came since the last block.
 func (w *watched) take(latencies bool) analysis.Sample {
-	return w.tally.Take(analysis.Now(), w.arm.Split, w.arm.Ruled, latencies)
+	sample := w.tally.Take(analysis.Now(), w.arm.Split, w.arm.Ruled, latencies)
+	_, all := w.tally.Seen()
+	w.taken = all.Counts()
+	return sample
 }
 
 // ended are the counts of all traffic up to this moment, for less than now costs.
@@ -68,9 +74,28 @@ func (w *watched) lately() analysis.Counts {
 	return w.arm.Split.Totals().Sub(split).Counts().Add(w.last)
 }
 
+// plain is all that a version's question and stage follow from outside of a rollout. The zero value is none.
+type plain struct {
+	cfg    *config.Service
+	stable string
+}
+
 // prepare makes the judge, with the evidence saved for it, unless there is one
-// for the same question; and begins the stage that it is to pass.
+// for the same question; and begins the stage that it is to pass. It is called each second, mostly to
+// find nothing new: outside of a rollout that costs a comparison.
 func (w *watched) prepare(s *service, saved savedVersion) {
+	var now plain
+	if !s.follows() {
+		now = plain{s.cfg, s.live.Stable}
+	}
+	if w.judge != nil && now.cfg != nil && w.plain == now {
+		return
+	}
+	w.plain = now
+	w.ask(s, saved)
+}
+
+func (w *watched) ask(s *service, saved savedVersion) {
 	options, stage := s.judgeOptions(w.arm.Version), s.stageOf(w.arm.Version)
 	question := fmt.Sprintf("against %q: %+v", s.partner(w.arm.Version), options)
 	if w.judge != nil && w.judged == question {
@@ -121,7 +146,7 @@ func stageName(p analysis.PromotionOptions) string {
 // forget drops all evidence, as after a release.
 func (w *watched) forget(s *service) {
 	w.arm.Trip.Reset(w.arm.Split)
-	w.judge = nil
+	w.judge = nil // so that prepare asks anew
 	w.points.forget()
 	w.prepare(s, savedVersion{})
 	w.take(w.judge.Latencies())
