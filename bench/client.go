@@ -85,7 +85,7 @@ func (c *client) rest(ctx context.Context) {
 func (c *client) hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cutoff = time.Now().Add(grace)
+	c.cutoff = time.Now().Add(c.load.Grace)
 	if c.conn != nil {
 		_ = c.conn.SetDeadline(c.cutoff) // a closed connection needs none
 	}

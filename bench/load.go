@@ -24,6 +24,7 @@ type LoadOptions struct {
 	Rate        float64           // requests per second over all connections; 0: as fast as the connections allow
 	Duration    time.Duration     // requests are begun for so long; 0: until ctx ends
 	Timeout     time.Duration     // from a request's first byte out to its answer's last byte in; default 10s
+	Grace       time.Duration     // for requests in flight when ctx ends; default 1s
 
 	// Request, if set, appends the n-th request (from 0), whole and framed, in
 	// place of the one described above. Called concurrently.
@@ -58,14 +59,13 @@ func (r Result) Failed() bool { return r.Err != nil || r.Status >= 500 }
 const (
 	defaultConnections = 16
 	defaultTimeout     = 10 * time.Second
-	// grace is what requests in flight get after ctx has ended.
-	grace = time.Second
+	defaultGrace       = time.Second
 )
 
 // Run puts o's load on the server and says what came of it. At a rate, requests are
 // due on a schedule that no slow answer delays (open loop), and latencies
 // count from the moment when a request was due: one that had to wait for a
-// connection tells of it. When ctx ends, requests in flight get a second; those
+// connection tells of it. When ctx ends, requests in flight get Grace; those
 // without an answer then are counted as abandoned. Errors are wrong options:
 // a server that is down gives a Report full of errors.
 func Run(ctx context.Context, o LoadOptions) (Report, error) {
@@ -84,15 +84,18 @@ func (o *LoadOptions) check() error {
 	if o.Address == "" {
 		return errors.New("load: no address")
 	}
-	if o.Rate < 0 || o.Connections < 0 || o.Duration < 0 || o.Timeout < 0 {
-		return fmt.Errorf("load: rate %v, connections %d, duration %v, timeout %v: none may be negative",
-			o.Rate, o.Connections, o.Duration, o.Timeout)
+	if o.Rate < 0 || o.Connections < 0 || o.Duration < 0 || o.Timeout < 0 || o.Grace < 0 {
+		return fmt.Errorf("load: rate %v, connections %d, duration %v, timeout %v, grace %v: none may be negative",
+			o.Rate, o.Connections, o.Duration, o.Timeout, o.Grace)
 	}
 	if o.Connections == 0 {
 		o.Connections = defaultConnections
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
 	}
 	if o.Method == "" {
 		o.Method = "GET"

@@ -239,6 +239,21 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
+// A slow server keeps none of its answers from being counted, if Grace is long enough.
+func TestGrace(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		cancel()
+		<-time.After(defaultGrace + defaultGrace/4)
+	}))
+	defer server.Close()
+	r := mustRun(t, ctx, LoadOptions{Address: server.Listener.Addr().String(), Connections: 1, Grace: time.Hour})
+	if r.Requests != 1 || r.Abandoned != 0 || r.Failed() != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestRequests(t *testing.T) {
 	got := make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

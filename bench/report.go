@@ -15,7 +15,7 @@ type Report struct {
 	Status      map[int]uint64    // answers by status
 	Labels      map[string]uint64 // answers by value of CountHeader; "" where absent
 	Errors      map[string]uint64 // requests without an answer: connect, timeout, reset, protocol
-	Abandoned   uint64            // in flight when ctx ended, and a second later
+	Abandoned   uint64            // in flight when ctx ended, and Grace later
 	Unsent      uint64            // due, but every connection was busy to the end: the rate was too high
 	Retried     uint64            // sent anew because an idle connection had been closed
 	Connections uint64            // opened

@@ -211,7 +211,7 @@ func TestSuccessorOfAProcessThatWasKilled(t *testing.T) {
 		if line != "ready\n" {
 			t.Errorf("the first word was %q", line)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no word")
 	}
 	resp, err := http.Get("http://" + l.listen + "/")

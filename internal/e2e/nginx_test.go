@@ -58,7 +58,7 @@ func answering(address, body string) string {
 // reachable waits until an address answers.
 func reachable(t testing.TB, address string) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		resp, err := http.Get("http://" + address + "/")
 		if err == nil {

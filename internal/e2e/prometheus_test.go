@@ -48,7 +48,7 @@ func hasData(t testing.TB, url, query string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
 		resp, err := http.Get(url + "/api/v1/query?query=" + query)
 		if err != nil {
 			continue

@@ -61,7 +61,7 @@ func from(t *testing.T, ip string) (client *http.Client, local func() string) {
 func answerTo(t *testing.T, client *http.Client, address string) string {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // until another process listens
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // until another process listens
 		var resp *http.Response
 		if resp, err = client.Get("http://" + address + "/"); err != nil {
 			continue
@@ -81,7 +81,7 @@ func answerTo(t *testing.T, client *http.Client, address string) string {
 func accepts(t *testing.T, address string) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var conn net.Conn
 		if conn, err = net.Dial("tcp", address); err == nil {
 			conn.Close()

@@ -198,7 +198,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 	p.until("load runs", func() bool { return v1.hits.Load() > 500 })
 	p.signal(syscall.SIGTERM)
 	wg.Wait()
-	if code := p.exitCode(20 * time.Second); code != 0 {
+	if code := p.exitCode(patience); code != 0 {
 		t.Errorf("exit code after SIGTERM: got %d, want 0", code)
 	}
 	for _, f := range faults {

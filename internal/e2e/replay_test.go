@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A run is recorded by the second and judged again with another policy.
@@ -26,7 +25,7 @@ func TestRecordedRunIsReplayed(t *testing.T) {
 		return err == nil && strings.Count(string(data), "\n") > 10
 	})
 	p.signal(syscall.SIGTERM)
-	if code := p.exitCode(20 * time.Second); code != 0 {
+	if code := p.exitCode(patience); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
 	policy := file(t, twoVersions(v1.URL, v2.URL, 90, 10, ""))

@@ -181,7 +181,7 @@ func awaitMessage(t testing.TB, from <-chan told) told {
 	select {
 	case m := <-from:
 		return m
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no message with links after 20s")
 		return told{}
 	}

@@ -129,7 +129,7 @@ func startTraffic(t testing.TB, p *process, rate float64, target string, more ..
 	t.Helper()
 	l := &traffic{}
 	ctx, cancel := context.WithCancel(context.Background())
-	o := bench.LoadOptions{Address: p.listen, Host: "shop", Target: target, Connections: 64, Rate: rate, Timeout: 10 * time.Second,
+	o := bench.LoadOptions{Address: p.listen, Host: "shop", Target: target, Connections: 64, Rate: rate, Timeout: patience, Grace: patience,
 		Observer: func(r bench.Result) {
 			if r.Failed() {
 				l.failed.Add(1)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // reload replaces the file and waits until it is read.
@@ -64,7 +63,7 @@ func TestRolloutIsInterrupted(t *testing.T) {
 	load.wantNoFailure(t)
 
 	p.signal(syscall.SIGTERM)
-	if code := p.exitCode(15 * time.Second); code != 0 {
+	if code := p.exitCode(patience); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
 	p.start()

@@ -125,14 +125,14 @@ func (l *lineage) logs() string {
 
 func (l *lineage) until(what string, holds func() bool) {
 	l.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
 	for !holds() {
 		select {
 		case <-poll.C:
 		case <-deadline:
-			l.t.Fatalf("after 30 s: not %s", what)
+			l.t.Fatalf("after %v: not %s", patience, what)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (l *lineage) exited(pids ...int) {
 			if got != "exit status 0" {
 				l.t.Errorf("process %d: got %s, want exit status 0", pid, got)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			l.t.Fatalf("process %d has not ended", pid)
 		}
 	}

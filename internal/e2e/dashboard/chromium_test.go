@@ -79,7 +79,7 @@ func startChromium(t testing.TB) *chromium {
 	}
 	t.Cleanup(func() { stopChromium(t, cmd) })
 	url := devTools(t, stderr)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url, nil)
 	if err != nil {
@@ -121,7 +121,7 @@ func devTools(t testing.TB, stderr io.Reader) string {
 	select {
 	case url := <-found:
 		return url
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("chromium does not say where it listens")
 		return ""
 	}

@@ -136,7 +136,11 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// until polls for a condition of the process; it fails the test after 20 s.
+// patience is how long tests wait for sluice or the browser. It ends a test that would never
+// end, and says nothing about speed.
+const patience = time.Minute
+
+// until polls for a condition of the process; it fails the test at the end of its patience.
 func (p *process) until(what string, ok func() bool) {
 	p.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -147,8 +151,8 @@ func (p *process) until(what string, ok func() bool) {
 			p.t.Fatalf("waiting for %q: sluice exited\n%s", what, p.logs())
 		default:
 		}
-		if time.Since(began) > 20*time.Second {
-			p.t.Fatalf("waiting for %q: still not after 20s\n%s", what, tail(p.logs(), 4000))
+		if time.Since(began) > patience {
+			p.t.Fatalf("waiting for %q: still not after %v\n%s", what, patience, tail(p.logs(), 4000))
 		}
 	}
 }

@@ -56,7 +56,7 @@ func waitAtMost(d time.Duration) (context.Context, context.CancelFunc) {
 
 func (p *tab) browser(method string, params, out any) {
 	p.t.Helper()
-	ctx, cancel := waitAtMost(20 * time.Second)
+	ctx, cancel := waitAtMost(patience)
 	defer cancel()
 	if err := p.b.send(ctx, "", method, params, out); err != nil {
 		p.t.Fatal(err)
@@ -173,10 +173,10 @@ func (p *tab) until(what, expression string) time.Duration {
 		if ok && err == nil {
 			return time.Since(began)
 		}
-		if time.Since(began) > 20*time.Second {
+		if time.Since(began) > patience {
 			var text string
 			_ = p.evaluate("document.body.innerText", &text)
-			p.t.Fatalf("waiting for %s: not within 20s (%v); the page says:\n%s", what, err, tail(text, 3000))
+			p.t.Fatalf("waiting for %s: not within %v (%v); the page says:\n%s", what, patience, err, tail(text, 3000))
 		}
 	}
 }
