@@ -38,6 +38,7 @@ type socket struct {
 	preview atomic.Pointer[string]         // nil: ordinary
 	senders atomic.Pointer[[]netip.Prefix] // nil: no PROXY protocol
 	conns   atomic.Int64
+	keeps   keeping
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -96,7 +97,7 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 			if err != nil {
 				return nil, fresh, fmt.Errorf("listener %s: %w", l.Address, err)
 			}
-			k = &socket{Listener: ln, server: s, address: l.Address, closed: make(chan struct{})}
+			k = &socket{Listener: ln, server: s, address: l.Address, keeps: endow(ln), closed: make(chan struct{})}
 			fresh = append(fresh, k)
 		}
 		next = append(next, k)
@@ -117,7 +118,7 @@ func (s *Server) socketAt(address string) (net.Listener, error) {
 func openSocket(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
 	if !unix {
-		return net.Listen("tcp", address)
+		return listenTCP(address)
 	}
 	ln, err := net.Listen("unix", path)
 	if !errors.Is(err, syscall.EADDRINUSE) {
@@ -225,6 +226,7 @@ func (s *Server) admit(k *socket, nc net.Conn) net.Conn {
 	c := newClientConn(s, k, nc)
 	if s.conns.add(c, limit) {
 		k.conns.Add(1)
+		k.keepAlive(nc)
 		return c
 	}
 	s.counts.refuse(refuseConnections)
