@@ -25,6 +25,7 @@ type options struct {
 	rounds   int           // per scenario
 	duration time.Duration // of one measurement
 	results  string        // directory of the JSON files; "": none is written
+	profile  string        // file for a profile of sluice, which is then all that is made; "": none
 }
 
 func main() {
@@ -35,8 +36,9 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of a scenario")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one measurement")
 	flag.StringVar(&o.results, "results", "bench/results", "directory for the JSON file; empty: none")
+	flag.StringVar(&o.profile, "profile", "", "measure nothing, but write a profile of sluice under load, for the compiler, to this file")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	broken, err := run(ctx, o)
 	switch {
@@ -63,6 +65,9 @@ func run(ctx context.Context, o options) (broken bool, err error) {
 	defer os.RemoveAll(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { // workers of other users read in it
 		return false, err
+	}
+	if o.profile != "" {
+		return false, profile(ctx, o, dir, o.profile)
 	}
 	b, err := newBench(ctx, o, dir)
 	if err != nil {

@@ -80,7 +80,7 @@ func (m *measuring) measureAll() (broken bool, err error) {
 // measure runs one scenario: the peers are loaded in turn, each round in another
 // order. They all run all the while, but only the one that is loaded is not frozen.
 func (m *measuring) measure(s *scenario, workers int) (*result, error) {
-	r := &result{Name: s.name, Workers: workers, promise: s.promise, against: s.against}
+	r := &result{Name: s.name, Workers: workers, Most: s.most, promise: s.promise, against: s.against}
 	running, err := m.startPeers(s, workers)
 	defer func() {
 		for _, p := range running {

@@ -70,3 +70,26 @@ func TestFailuresKeepNoPromise(t *testing.T) {
 		t.Errorf("got %+v, broken: %v", c, b.broken())
 	}
 }
+
+// The size of an idle connection is promised too.
+func TestIdleConnectionsAreSmall(t *testing.T) {
+	for kib, broken := range map[float64]bool{15.9: false, 16: false, 16.1: true} {
+		r := result{Most: 16}
+		r.addIdle("nginx", 1)
+		r.addIdle("sluice", kib)
+		if b := (&report{Scenarios: []result{r}}); b.broken() != broken {
+			t.Errorf("%v KiB: broken %v, want %v", kib, b.broken(), broken)
+		}
+	}
+	if b := (&report{Scenarios: []result{{Most: 16}}}); !b.broken() {
+		t.Error("what was not measured keeps no promise")
+	}
+}
+
+func TestProfiledScenariosExist(t *testing.T) {
+	for _, name := range profiled {
+		if find(scenarios(), name) == nil {
+			t.Errorf("no scenario is called %q", name)
+		}
+	}
+}

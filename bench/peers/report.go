@@ -32,6 +32,7 @@ type result struct {
 	Rate    float64             `json:"open_loop_rate,omitempty"`
 	Open    map[string][]sample `json:"open_loop,omitempty"`
 	Idle    map[string]float64  `json:"kib_per_idle_connection,omitempty"`
+	Most    float64             `json:"kib_promised,omitempty"` // for an idle connection of sluice
 	Ratio   *ratio              `json:"cpu_ratio,omitempty"`
 
 	promise float64
@@ -73,10 +74,16 @@ func (r *report) begin(peers []peer) {
 func (r *report) broken() bool {
 	return slices.ContainsFunc(r.Scenarios, func(s result) bool {
 		if s.Ratio == nil {
-			return s.promised() > 0
+			return s.promised() > 0 || !s.small()
 		}
 		return !s.Ratio.Kept
 	})
+}
+
+// small reports whether an idle connection of sluice costs no more than promised.
+func (r *result) small() bool {
+	kib, measured := r.Idle["sluice"]
+	return r.Most == 0 || measured && kib <= r.Most
 }
 
 // promised is the promise that counts. What all cores do is told, not promised: load and

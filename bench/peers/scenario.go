@@ -19,6 +19,7 @@ type scenario struct {
 	idle        int // connections that only stay open; no load
 	setup       setup
 	promise     float64 // greatest ratio of sluice's CPU per request to the best peer's; 0: none
+	most        float64 // greatest size of an idle connection of sluice, KiB; 0: no promise
 	against     string  // the peer of the promise; "": the better of nginx and HAProxy
 	without     []string
 }
@@ -53,7 +54,7 @@ func scenarios() []scenario {
 		{name: "browser-headers", core: true, all: true, headers: browser, promise: 1.15},
 		{name: "tls", core: true, all: true, headers: browser, setup: setup{tls: true}},
 		{name: "1000-connections", core: true, all: true, connections: 1000},
-		{name: "idle-connections", core: true, idle: 2000},
+		{name: "idle-connections", core: true, idle: 2000, most: 16},
 		{name: "10KiB", path: "/10k"},
 		{name: "1MiB", path: "/1m", connections: 16},
 		{name: "post-1KiB", script: postScript},
@@ -75,13 +76,22 @@ func chosen(o options) ([]scenario, error) {
 	}
 	var some []scenario
 	for name := range strings.SplitSeq(o.only, ",") {
-		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
-		if i < 0 {
+		s := find(all, name)
+		if s == nil {
 			return nil, fmt.Errorf("no scenario is called %q", name)
 		}
-		some = append(some, all[i])
+		some = append(some, *s)
 	}
 	return some, nil
+}
+
+// find returns nil if there is none of that name.
+func find(all []scenario, name string) *scenario {
+	i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
 }
 
 // The scripts of wrk. Each request of the last two is another user's or service's.

@@ -23,7 +23,15 @@ func (r *result) print(w io.Writer) {
 	}
 	for _, peer := range r.Order {
 		if kib, ok := r.Idle[peer]; ok {
-			fmt.Fprintf(w, "%-22s %-20s %10.1f KiB a connection\n", title, peer, kib)
+			verdict := ""
+			switch {
+			case peer != "sluice" || r.Most == 0:
+			case r.small():
+				verdict = fmt.Sprintf(", promised ≤ %.0f: kept", r.Most)
+			default:
+				verdict = fmt.Sprintf(", promised ≤ %.0f: BROKEN", r.Most)
+			}
+			fmt.Fprintf(w, "%-22s %-20s %10.1f KiB a connection%s\n", title, peer, kib, verdict)
 			continue
 		}
 		samples := r.Rounds[peer]
