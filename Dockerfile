@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/sluice ./cmd/sluice \
+RUN CGO_ENABLED=0 go build -trimpath -pgo=bench/sluice.pgo -ldflags "-s -w -X main.version=${VERSION}" -o /out/sluice ./cmd/sluice \
  && mkdir -p /out/state
 
 FROM scratch

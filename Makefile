@@ -5,6 +5,7 @@ TIME        ?= 30s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
+PGO         := bench/sluice.pgo
 E2E         := internal/e2e
 CONFORMANCE := internal/conformance
 UI          := admin/ui
@@ -16,8 +17,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: page ## build bin/sluice
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sluice ./cmd/sluice
+build: page ## build bin/sluice (the first time with a minute's optimizing for the load in bench/sluice.pgo)
+	CGO_ENABLED=0 $(GO) build -trimpath -pgo=$(PGO) -ldflags '$(LDFLAGS)' -o bin/sluice ./cmd/sluice
 
 # The dashboard is committed as it was built, so that every binary has it. Only whoever changes
 # its sources needs Node; without it the build goes on, and a test says that the page is old.
@@ -83,6 +84,10 @@ soak: build ## load with reloads, rollouts, dying backends for TIME (default 10m
 .PHONY: bench-peers
 bench-peers: build ## CPU per request, latency and memory beside nginx and HAProxy (6 minutes; FULL=1: every scenario, 12)
 	$(GO) run ./bench/peers -sluice bin/sluice $(if $(FULL),-full -rounds 3 -duration 2s)
+
+.PHONY: profile
+profile: build ## take the profile that build optimizes for, bench/sluice.pgo, anew (2 minutes on a quiet machine)
+	$(GO) run ./bench/peers -sluice bin/sluice -profile $(PGO) -duration 10s
 
 .PHONY: conformance
 conformance: build ## hold RFC 9110 and 9112 on raw sockets, and beside foreign servers: one table (seconds)
