@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 
 	"sluice/analysis"
@@ -63,17 +64,11 @@ func (x *exchange) describe(f framing) {
 func (x *exchange) pump() (whole, gone bool) {
 	b, t := &x.answer, &x.try
 	for !b.done {
-		if !b.ready() {
-			if x.flush() != nil {
-				return false, true
-			}
-			x.now = analysis.Now()
-			x.settleLate(x.now)
-			t.src.begin(x.now, x.idleLimit(), answerTick, x)
-		}
-		p, err := b.next()
+		p, err := x.piece()
 		if err == io.EOF {
 			break
+		} else if err == errNotTaken {
+			return false, true
 		} else if err != nil {
 			_ = x.flush() // what came is the client's; the break is told by the reset after it
 			return false, err == errClientGone || x.up != nil && x.up.state.Load() == clientFailed
@@ -97,6 +92,37 @@ func (x *exchange) pump() (whole, gone bool) {
 		return false, true
 	}
 	return true, false
+}
+
+// errNotTaken says that the client would not have more of the answer.
+var errNotTaken = errors.New("the client takes no more")
+
+// spliceFrom is how much of an answer must be left for splicing to pay, in bytes.
+const spliceFrom = 64 << 10
+
+// piece returns the next piece of the body, after what came before has gone out.
+// Of a long rest none may come this way; then io.EOF follows.
+func (x *exchange) piece() ([]byte, error) {
+	b := &x.answer
+	if !b.ready() {
+		if x.flush() != nil {
+			return nil, errNotTaken
+		}
+		x.beginWait()
+		if b.kind == fixedBody && b.left >= spliceFrom {
+			if err := x.splice(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.next()
+}
+
+// beginWait begins a wait for more of the body.
+func (x *exchange) beginWait() {
+	x.now = analysis.Now()
+	x.settleLate(x.now)
+	x.try.src.begin(x.now, x.idleLimit(), answerTick, x)
 }
 
 // idleLimit is when a silence in the answer's body becomes too long.

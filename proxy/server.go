@@ -30,6 +30,7 @@ type Server struct {
 	accepts  *fasthttp.Server
 	mirrors  *mirrors
 	conns    registry
+	pipes    pipes // for splicing
 	counts   counters
 
 	mu        sync.Mutex
@@ -109,6 +110,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.serving.Wait()
 	s.conns.closeAll()
 	s.conns.wait()
+	s.pipes.close()
 	s.dials.Wait() // runs has ended, and no request is left that could begin one
 	s.mu.Lock()
 	s.runs = nil

@@ -16,14 +16,20 @@ type sink struct {
 
 // write sends all of p. now may be somewhat old, never in the future.
 func (s *sink) write(p []byte, now int64) error {
-	if s.armed-now < s.timeout {
-		s.armed = now + s.timeout + s.timeout/2
-		if err := s.conn.SetWriteDeadline(time.Now().Add(time.Duration(s.armed - now))); err != nil {
-			return err
-		}
+	if err := s.arm(now); err != nil {
+		return err
 	}
 	_, err := s.conn.Write(p)
 	return err
+}
+
+// arm sees to it that a write that begins now is given its time.
+func (s *sink) arm(now int64) error {
+	if s.armed-now >= s.timeout {
+		return nil
+	}
+	s.armed = now + s.timeout + s.timeout/2
+	return s.conn.SetWriteDeadline(time.Now().Add(time.Duration(s.armed - now)))
 }
 
 // disarm takes the deadline away, for a connection that others use next.

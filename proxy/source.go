@@ -77,10 +77,18 @@ func (s *source) arm(now, at int64) {
 }
 
 // more waits until at least one more byte is buffered.
-func (s *source) more() error {
+func (s *source) more() error { return s.wait(s.peek) }
+
+func (s *source) peek() error {
+	_, err := s.br.Peek(s.br.Buffered() + 1)
+	return err
+}
+
+// wait repeats read, which waits on the connection, for as long as only the deadline ended it.
+func (s *source) wait(read func() error) error {
 	sleep := firstTick
 	for {
-		_, err := s.br.Peek(s.br.Buffered() + 1)
+		err := read()
 		if err == nil {
 			return nil
 		}
