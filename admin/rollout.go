@@ -42,9 +42,9 @@ var actions = []string{
 type rolloutOrder struct {
 	action, version, reason string
 	full                    bool // of promote: straight to the end
-	// run and gate are what the order is meant for; "": whatever there is. Somebody who looked a moment ago
+	// run, stage and gate are what the order is meant for; "": whatever there is. Somebody who looked a moment ago
 	// shall not pass the stage after.
-	run, gate string
+	run, stage, gate string
 }
 
 // getRollout shows the newest rollout of a service, running or ended.
@@ -76,7 +76,7 @@ func (s *Server) postRollout(c *call) error {
 	if order.version != "" {
 		c.audit.version = printable(order.version)
 	}
-	cmd.Run, cmd.Gate = order.run, order.gate
+	cmd.Run, cmd.Stage, cmd.Gate = order.run, order.stage, order.gate
 	return s.steer(c, svc, cmd, order)
 }
 
@@ -107,7 +107,9 @@ func (s *Server) obey(cmd rollout.Command, order rolloutOrder) (rollout.Status, 
 
 // readOrder reads the body of POST rollout.
 func readOrder(c *call) (o rolloutOrder, err error) {
-	if err := c.object(map[string]any{"action": &o.action, "version": &o.version, "reason": &o.reason, "full": &o.full, "id": &o.run, "gate": &o.gate}); err != nil {
+	err = c.object(map[string]any{"action": &o.action, "version": &o.version, "reason": &o.reason, "full": &o.full,
+		"id": &o.run, "stage": &o.stage, "gate": &o.gate})
+	if err != nil {
 		return o, err
 	}
 	switch {
@@ -117,8 +119,8 @@ func readOrder(c *call) (o rolloutOrder, err error) {
 		return o, unknown(kindInvalid, "action", o.action, actions)
 	case o.version != "" && o.action != actionStart:
 		return o, kindInvalid.problem("version: goes with action start alone, got action %s", o.action)
-	case o.run+o.gate != "" && o.action == actionStart:
-		return o, kindInvalid.problem("id, gate: name the rollout that is meant, got action start")
+	case o.run+o.stage+o.gate != "" && o.action == actionStart:
+		return o, kindInvalid.problem("id, stage, gate: name the rollout that is meant, got action start")
 	case o.full && o.action != actionPromote:
 		return o, kindInvalid.problem("full: goes with action promote alone, got action %s", o.action)
 	}

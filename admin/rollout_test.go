@@ -76,17 +76,22 @@ func TestRolloutFromStartToEnd(t *testing.T) {
 	if r := p.do("POST", path, `{"action":"promote","reason":"looks good"}`, `If-Match: "stale"`); r.status != 412 || r.header.Get("ETag") == "" {
 		t.Errorf("a stale tag: %d %s", r.status, r.body)
 	}
-	for _, meant := range []string{`"gate":"stage:final"`, `"id":"another"`} {
+	for _, meant := range []string{`"gate":"stage:final"`, `"id":"another"`, `"stage":"final"`, `"stage":"initial"`, `"stage":"final","gate":"stage:initial"`} {
 		if r := p.do("POST", path, `{"action":"promote",`+meant+`}`); r.status != 409 || p.controller.Rollout("shop").Gate != "stage:initial" {
 			t.Errorf("meant for %s: %d %s", meant, r.status, r.body)
 		}
 	}
-	if r := p.do("POST", path, `{"action":"promote","gate":"stage:initial","id":"`+v.ID+`"}`); r.status != 200 {
+	if r := p.do("POST", path, `{"action":"promote","gate":"stage:initial","stage":"initial","id":"`+v.ID+`"}`); r.status != 200 {
 		t.Fatalf("promote: %d %s", r.status, r.body)
 	}
 	eventually(t, "running at 5 %", func() bool { v := p.rolloutNow(); return v.Phase == rollout.PhaseRunning && v.Weight == 5 })
 	if w, _ := p.live.Weights("shop"); w.BP["v2"] != 500 {
 		t.Errorf("live weights %v", w.BP)
+	}
+	for stage, want := range map[string]int{"initial": 200, "final": 409} {
+		if r := p.do("POST", path+"?dry_run=true", `{"action":"promote","stage":"`+stage+`"}`); r.status != want {
+			t.Errorf("to pass stage %s: %d %s, want %d", stage, r.status, r.body, want)
+		}
 	}
 	for _, step := range []struct {
 		action string
@@ -163,18 +168,19 @@ func (p *plant) checkHistory(t *testing.T) {
 func TestRolloutOrdersThatAreRefused(t *testing.T) {
 	p := startWith(t, gated, rollout.Options{}, nil)
 	for body, want := range map[string]string{
-		`{}`:                                    "422 action: missing",
-		`{"action":"explode"}`:                  "422 unknown action",
-		`{"action":1}`:                          "400 action",
-		`{"action":"start","gate":"promotion"}`: "422 id, gate",
-		`{"action":"start","full":true}`:        "422 full",
-		`{"action":"promote","full":"yes"}`:     "400 full: got",
-		`{"action":"pause","version":"v2"}`:     "422 version: goes with",
-		`{"action":"start","version":"v9"}`:     "422 unknown version",
-		`{"action":"start","version":"v1"}`:     "409 stable already",
-		`{"action":"pause"}`:                    "409 no rollout",
-		`{"action":"start","canary":"v2"}`:      "400 unknown field",
-		`{"action":"start","action":"abort"}`:   "400 twice",
+		`{}`:                                                             "422 action: missing",
+		`{"action":"explode"}`:                                           "422 unknown action",
+		`{"action":1}`:                                                   "400 action",
+		`{"action":"start","gate":"promotion"}`:                          "422 id, stage, gate",
+		`{"action":"start","stage":"initial"}`:                           "422 id, stage, gate",
+		`{"action":"start","full":true}`:                                 "422 full",
+		`{"action":"promote","full":"yes"}`:                              "400 full: got",
+		`{"action":"pause","version":"v2"}`:                              "422 version: goes with",
+		`{"action":"start","version":"v9"}`:                              "422 unknown version",
+		`{"action":"start","version":"v1"}`:                              "409 stable already",
+		`{"action":"pause"}`:                                             "409 no rollout",
+		`{"action":"start","canary":"v2"}`:                               "400 unknown field",
+		`{"action":"start","action":"abort"}`:                            "400 twice",
 		`{"action":"start","reason":"` + strings.Repeat("x", 501) + `"}`: "422 reason",
 	} {
 		r := p.do("POST", "/api/v1/services/shop/rollout", body)

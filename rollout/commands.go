@@ -17,9 +17,11 @@ type Command struct {
 	IfMatch string // ETag; "" or "*" match anything
 	DryRun  bool   // check, and return what would be
 
-	// Of RolloutVerb: the run and the gate that it is meant for; "": whatever there is. A rollout that stands
-	// elsewhere by now is ErrConflict: an approval that comes late must not pass the stage after.
-	Run, Gate string
+	// Of RolloutVerb: the run, the stage by its name, and the gate that it is meant for; "": whatever there is.
+	// A Stage without a Gate is meant for that stage with nothing to approve. A rollout that stands elsewhere
+	// by now is ErrConflict: an approval that comes late must not pass the stage after, and who passes a stage
+	// must not pass a gate that they never saw.
+	Run, Stage, Gate string
 }
 
 const wholeBP = 10000

@@ -124,8 +124,8 @@ func runID(service string, at time.Time, before string) string {
 // RolloutVerb carries out a command on a service's rollout: one of pause, resume, promote,
 // promote_full, abort, retry and undo. What brings traffic down is in force for the
 // next request when it returns, and is saved before, if the disk lets it; what raises
-// it is begun. Errors wrap ErrUnknown, ErrStale, ErrConflict (not where it stands now, or not the run or gate
-// that cmd names) or ErrInvalid (no such verb).
+// it is begun. Errors wrap ErrUnknown, ErrStale, ErrConflict (not where it stands now, or not the run, stage or
+// gate that cmd names) or ErrInvalid (no such verb).
 func (c *Controller) RolloutVerb(cmd Command, verb string) (Status, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,7 +166,7 @@ func Verbs() []string {
 	return []string{VerbPause, VerbResume, VerbPromote, VerbPromoteFull, VerbAbort, VerbRetry, VerbUndo}
 }
 
-// meant reports whether the rollout of s is the one, and waits at the gate, that cmd names.
+// meant reports whether the rollout of s is the one, and stands at the stage and gate, that cmd names.
 func (s *service) meant(cmd Command) error {
 	if s.course == nil {
 		return fmt.Errorf("service %s has no rollout: %w", s.name, ErrConflict)
@@ -177,6 +177,10 @@ func (s *service) meant(cmd Command) error {
 		return fmt.Errorf("got rollout %s, but the present one of %s is %s: %w", cmd.Run, s.name, st.ID, ErrConflict)
 	case cmd.Gate != "" && cmd.Gate != st.Gate:
 		return fmt.Errorf("rollout %s does not wait for %s: it is %s: %s: %w", st.ID, cmd.Gate, st.Phase, st.Reason, ErrConflict)
+	case cmd.Stage != "" && (st.Stage < 0 || cmd.Stage != st.Stages[st.Stage].Name):
+		return fmt.Errorf("rollout %s is not at stage %s: it is %s: %s: %w", st.ID, cmd.Stage, st.Phase, st.Reason, ErrConflict)
+	case cmd.Stage != "" && cmd.Gate == "" && st.Gate != "":
+		return fmt.Errorf("rollout %s waits for approval of %s, which was not meant: %w", st.ID, st.Gate, ErrConflict)
 	}
 	return nil
 }

@@ -109,6 +109,7 @@ func newRolloutVerbCommand(verb, short string) *cobra.Command {
 	r.add(cmd)
 	o.add(cmd)
 	cmd.Flags().StringVar(&o.ID, "id", "", "rollout that is meant; refused if it is another by now")
+	cmd.Flags().StringVar(&o.Stage, "stage", "", "stage that is meant; refused if the rollout is not there, or waits at a gate that is not named as well")
 	cmd.Flags().StringVar(&o.Gate, "gate", "", "gate that is meant, such as stage:final; refused if the rollout stands elsewhere by now")
 	if verb == "promote" {
 		cmd.Flags().BoolVar(&o.Full, "full", false, "skip all stages that are left: all traffic at once, and stable")

@@ -125,6 +125,7 @@ type order struct {
 	Reason  string `json:"reason,omitempty"`
 	Full    bool   `json:"full,omitempty"`
 	ID      string `json:"id,omitempty"`
+	Stage   string `json:"stage,omitempty"`
 	Gate    string `json:"gate,omitempty"`
 
 	dryRun  bool
