@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/config"
 )
@@ -330,6 +332,31 @@ func TestAudit(t *testing.T) {
 		if strings.Contains(log, secret) {
 			t.Errorf("%s stands in the log", secret)
 		}
+	}
+}
+
+// Strangers can't fill the log: ten lines at once for an address, whatever they send, and a count of the rest. Whoever is
+// known has a line for every call.
+func TestAuditOfStrangersIsLimited(t *testing.T) {
+	p := start(t, withTokens)
+	here := netip.MustParsePrefix("127.0.0.1/32")
+	p.server.auditLimit.owed[here] = time.Now().Add(time.Hour) // no call was made yet: nobody else looks
+	strangers := []func(){
+		func() { p.do("POST", "/session", "{", ownSite) },
+		func() { p.do("POST", "/session", `{"token":"wrong"}`, "Sec-Fetch-Site: cross-site") },
+		func() { p.do("PUT", "/api/v1/services/shop/weights", "{}") },
+		func() { p.do("PUT", "/api/v1/services/shop/weights", "{}", "Authorization: Bearer wrong") },
+		func() { p.do("DELETE", "/api/v1/services/shop/faults", "", "Host: evil.example") },
+	}
+	for _, call := range strangers {
+		call()
+	}
+	if log := p.audit.String(); strings.Contains(log, "admin change") {
+		t.Errorf("beyond the limit: %s", log)
+	}
+	p.do("PUT", "/api/v1/services/shop/weights", `{"weights":{"v1":50}}`, as(1))
+	if log := p.audit.String(); !strings.Contains(log, "who=ci") || !strings.Contains(log, fmt.Sprint("refused_without_a_line=", len(strangers))) {
+		t.Errorf("the line of somebody known: %s", log)
 	}
 }
 

@@ -14,9 +14,14 @@ type change struct {
 	dryRun           bool
 }
 
-// record writes the audit line of a call that wanted to change something,
-// whether it was let through or not.
+// record writes the audit line of a call that wanted to change something, whether it was let through
+// or not. Of refused callers that nobody knows an address gets ten lines at once, then one a second: strangers
+// must not fill the disk that the proxy lives on. The next line counts what had none.
 func (s *Server) record(c *call) {
+	if c.who.name == "" && c.w.status >= http.StatusBadRequest && !s.auditable(c.r) {
+		s.untold.Add(1)
+		return
+	}
 	level := slog.LevelInfo
 	if c.w.status >= http.StatusBadRequest {
 		level = slog.LevelWarn
@@ -29,12 +34,23 @@ func (s *Server) record(c *call) {
 	if a.reason != "" {
 		a.reason = printable(a.reason)
 	}
-	s.o.Audit.LogAttrs(context.WithoutCancel(c.r.Context()), level, "admin change",
+	attrs := []slog.Attr{
 		slog.String("who", who), slog.String("role", string(c.who.role)), slog.String("remote", remoteOf(c.r)),
 		slog.String("method", printable(c.r.Method)), slog.String("path", shownPath(c.r)),
 		slog.String("service", a.service), slog.String("version", a.version),
 		slog.String("before", a.before), slog.String("after", a.after), slog.String("reason", a.reason),
-		slog.Bool("dry_run", a.dryRun), slog.Int("status", c.w.status), slog.String("request_id", c.id))
+		slog.Bool("dry_run", a.dryRun), slog.Int("status", c.w.status), slog.String("request_id", c.id),
+	}
+	if n := s.untold.Swap(0); n > 0 {
+		attrs = append(attrs, slog.Int64("refused_without_a_line", n))
+	}
+	s.o.Audit.LogAttrs(context.WithoutCancel(c.r.Context()), level, "admin change", attrs...)
+}
+
+// auditable reports whether an unknown caller's address may have a line now, and counts it.
+func (s *Server) auditable(r *http.Request) bool {
+	remote, limited := throttleKey(r)
+	return !limited || s.auditLimit.take(remote)
 }
 
 // remoteOf is the caller's address; callers on a Unix socket have none.

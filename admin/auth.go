@@ -101,7 +101,7 @@ func authenticate(r *http.Request, admin config.Admin) (identity, error) {
 		name := r.TLS.VerifiedChains[0][0].Subject.CommonName
 		return identity{name: "cert:" + printable(name), role: config.RoleOperator}, nil
 	}
-	if _, err := r.Cookie(sessionCookie); err == nil && len(admin.Tokens) > 0 {
+	if _, err := r.Cookie(sessionCookie(r)); err == nil && len(admin.Tokens) > 0 {
 		return identity{}, challenge("the session is over, sign in again")
 	}
 	return identity{}, challenge("send Authorization: Bearer with a token")

@@ -57,7 +57,9 @@ type Server struct {
 	links    *linkStore
 	index    atomic.Pointer[declaredIndex]
 
-	linkThrottle *throttle // of wrong links; apart, so that they hold up no token
+	linkThrottle *throttle    // of wrong links; apart, so that they hold up no token
+	auditLimit   *throttle    // of lines about callers that nobody knows
+	untold       atomic.Int64 // calls of theirs that were refused without a line, since the last one
 	origin       *http.CrossOriginProtection
 	metrics      http.Handler
 	page         map[string]*pageFile // the dashboard's, by name
@@ -82,7 +84,7 @@ func New(o Options) (*Server, error) {
 	if o.Series == nil {
 		o.Series = series.New(series.Options{Source: o.Live})
 	}
-	s := &Server{o: o, throttle: newThrottle(), sessions: newSessions(), linkThrottle: newThrottle(), origin: http.NewCrossOriginProtection()}
+	s := &Server{o: o, throttle: newThrottle(), sessions: newSessions(), linkThrottle: newThrottle(), auditLimit: newThrottle(), origin: http.NewCrossOriginProtection()}
 	links, err := openLinks(o.StateDir)
 	if err != nil {
 		o.Logger.Warn("links not kept", "error", err)

@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,9 +19,9 @@ import (
 const ownSite = "Sec-Fetch-Site: same-origin"
 
 // signIn gives the header that makes one the holder of tokens[i] by a session.
-func (p *plant) signIn(i int) string {
+func (p *plant) signIn(i int, headers ...string) string {
 	p.t.Helper()
-	r := p.do("POST", "/session", toJSON(p.t, map[string]string{"token": tokens[i].Secret.Reveal()}), ownSite)
+	r := p.do("POST", "/session", toJSON(p.t, map[string]string{"token": tokens[i].Secret.Reveal()}), append(headers, ownSite)...)
 	if r.status != 200 {
 		p.t.Fatalf("sign in: %d %s", r.status, r.body)
 	}
@@ -119,7 +122,7 @@ func TestSessionCookie(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cookie.Name != "sluice_session" || len(cookie.Value) != 32 || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
+		if !regexp.MustCompile(`^sluice_session_[0-9a-f]{8}$`).MatchString(cookie.Name) || len(cookie.Value) != 32 || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
 			cookie.Secure != secure || cookie.Path != "" || cookie.Domain != "" {
 			t.Errorf("from %q: %+v", origin, cookie)
 		}
@@ -148,7 +151,7 @@ func TestSessionOnTLS(t *testing.T) {
 	if who != (sessionView{Role: config.RoleOperator, Name: "cert:deployer", Version: "1.2.3"}) {
 		t.Errorf("by certificate: %+v", who)
 	}
-	p.do("GET", "/session", "", "Cookie: sluice_session="+cookie.Value).into(t, &who)
+	p.do("GET", "/session", "", "Cookie: "+cookie.Name+"="+cookie.Value).into(t, &who)
 	if who.Role != config.RoleAdmin || who.Name != "root" || !who.Needed {
 		t.Errorf("signed in: %+v", who)
 	}
@@ -157,7 +160,7 @@ func TestSessionOnTLS(t *testing.T) {
 // What changes something by a session must come from a page of this server, and say so.
 func TestSessionIsForItsOwnPage(t *testing.T) {
 	p := start(t, withTokens)
-	admin := p.signIn(2)
+	admin, elsewhere := p.signIn(2), p.signIn(2, "Host: localhost:9900")
 	const body = `{"weights":{"v1":100}}`
 	for _, tt := range []struct {
 		name, method string
@@ -185,7 +188,8 @@ func TestSessionIsForItsOwnPage(t *testing.T) {
 		if tt.method == "PUT" {
 			path, in = "/api/v1/services/shop/weights", body
 		}
-		if r := p.do(tt.method, path, in, append(tt.headers, admin)...); r.status != tt.want {
+		cookies := "Cookie: " + strings.TrimPrefix(admin, "Cookie: ") + "; " + strings.TrimPrefix(elsewhere, "Cookie: ") // as a browser has them of two ports
+		if r := p.do(tt.method, path, in, append(tt.headers, cookies)...); r.status != tt.want {
 			t.Errorf("%s: got %d %s, want %d", tt.name, r.status, r.body, tt.want)
 		}
 	}
@@ -219,6 +223,78 @@ func TestSessionsFollowTheirToken(t *testing.T) {
 	}
 }
 
+// Browsers share cookies between the ports of a host: two servers there must not sign each other's users out.
+func TestSessionsOfNeighbours(t *testing.T) {
+	one, two := start(t, withTokens), start(t, withTokens)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.client.Jar, two.client.Jar = jar, jar
+	one.signIn(1)
+	two.signIn(0)
+	for name, p := range map[string]*plant{"ci": one, "grafana": two} {
+		var who sessionView
+		if p.do("GET", "/session", "", ownSite).into(t, &who); who.Name != name {
+			t.Errorf("signed in at both: got %q, want %q", who.Name, name)
+		}
+	}
+	if r := two.do("DELETE", "/session", "", ownSite); r.status != 204 {
+		t.Fatalf("sign out: got %d", r.status)
+	}
+	if r := one.do("GET", "/api/v1/services", ""); r.status != 200 {
+		t.Errorf("signing out at the other: got %d", r.status)
+	}
+	if r := two.do("GET", "/api/v1/services", ""); r.status != 401 {
+		t.Errorf("signed out: got %d", r.status)
+	}
+}
+
+// The name of the cookie tells servers apart also where all of them listen on one port (containers whose ports are published),
+// and where a proxy in front sends all of them one Host. What a page asks for always has the same name.
+func TestSessionCookieNames(t *testing.T) {
+	name := func(host string, local net.Addr) string {
+		r := &http.Request{Host: host}
+		return sessionCookie(r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, local)))
+	}
+	port := func(n int) net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: n} }
+	here := name("ops.example:9900", port(9900))
+	for what, other := range map[string]string{
+		"another published port":       name("ops.example:9901", port(9900)),
+		"another port behind one Host": name("ops.example:9900", port(9901)),
+		"another socket":               name("ops.example:9900", &net.UnixAddr{Name: "/run/a.sock"}),
+	} {
+		if other == here {
+			t.Errorf("%s: the name is %s as well", what, here)
+		}
+	}
+	if name("a", &net.UnixAddr{Name: "/run/a.sock"}) == name("a", &net.UnixAddr{Name: "/run/b.sock"}) {
+		t.Error("two sockets have one name")
+	}
+	if same := name("OPS.example:9900", &net.TCPAddr{IP: net.IPv6loopback, Port: 9900}); same != here {
+		t.Errorf("the same server is %s and %s", here, same)
+	}
+}
+
+// A body that is no token is a guess like any other: the first ten are looked at.
+func TestBrokenSignInsAreThrottled(t *testing.T) {
+	p := start(t, withTokens)
+	here := netip.MustParsePrefix("127.0.0.1/32")
+	for _, body := range []string{"", "{", `{"token":5}`, `{"x":1}`, "[]"} {
+		delete(p.server.throttle.owed, here) // no call is under way
+		p.do("POST", "/session", body, ownSite, "Content-Type: application/json")
+		if _, counted := p.server.throttle.owed[here]; !counted {
+			t.Errorf("%q was not counted", body)
+		}
+	}
+	for range 200 {
+		p.server.throttle.failed(here)
+	}
+	if r := p.do("POST", "/session", "{", ownSite); r.status != http.StatusTooManyRequests {
+		t.Errorf("got %d, want 429", r.status)
+	}
+}
+
 // Wrong tokens count together, wherever they are presented; a session has nothing to guess.
 func TestSigningInIsThrottled(t *testing.T) {
 	p := start(t, withTokens)
@@ -227,7 +303,8 @@ func TestSigningInIsThrottled(t *testing.T) {
 	if r := p.do("POST", "/session", `{"token":"guess"}`, ownSite); r.status != 401 || len(p.server.throttle.owed) != 1 {
 		t.Errorf("a guess: got %d, %d addresses remembered", r.status, len(p.server.throttle.owed))
 	}
-	p.do("GET", "/api/v1/services", "", "Cookie: sluice_session=guess")
+	name, _, _ := strings.Cut(cookie, "=")
+	p.do("GET", "/api/v1/services", "", name+"=guess")
 	for range 200 {
 		p.server.throttle.failed(here)
 	}
@@ -250,7 +327,7 @@ func TestSessionWithoutTokens(t *testing.T) {
 	if r := p.do("POST", "/session", `{"token":"any"}`, ownSite); r.status != 409 || r.header.Get("Set-Cookie") != "" {
 		t.Errorf("signing in: got %d %s", r.status, r.body)
 	}
-	if r := p.do("PUT", "/api/v1/services/shop/weights", `{"weights":{"v1":100}}`, "Cookie: sluice_session=old"); r.status != 200 {
+	if r := p.do("PUT", "/api/v1/services/shop/weights", `{"weights":{"v1":100}}`, "Cookie: sluice_session_00000000=old"); r.status != 200 {
 		t.Errorf("with a cookie from another time: got %d %s", r.status, r.body)
 	}
 }
@@ -275,6 +352,11 @@ func TestEventsBySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Cookie", strings.TrimPrefix(cookie, "Cookie: "))
+	local, err := net.ResolveTCPAddr("tcp", r.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, local))
 	st, err := p.server.newStream(&call{r: r})
 	if err != nil {
 		t.Fatal(err)

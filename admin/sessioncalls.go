@@ -1,14 +1,32 @@
 package admin
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"sluice/config"
 )
 
-const sessionCookie = "sluice_session"
+// sessionCookie is the name of the cookie that pages of this server have, as the caller reaches it. Browsers share cookies
+// between the ports of a host, so the name tells servers apart: by the address asked for, which differs where
+// ports of one machine, or a container's published ports, lead to several, and by the port listened on, which differs
+// where a proxy in front sends all of them the same Host. Every request of a page has both in common.
+func sessionCookie(r *http.Request) string {
+	at := strings.ToLower(r.Host) + "|"
+	switch local := localAddr(r).(type) {
+	case *net.TCPAddr:
+		at += strconv.Itoa(local.Port)
+	case *net.UnixAddr:
+		at += local.Name
+	}
+	sum := sha256.Sum256([]byte(at))
+	return "sluice_session_" + hex.EncodeToString(sum[:4])
+}
 
 // sessionView tells a page who it acts for.
 type sessionView struct {
@@ -39,16 +57,16 @@ func (s *Server) viewOfSession(who identity) sessionView {
 // postSession takes a token and gives a cookie for it, so that a page need not keep the
 // token where scripts can read it.
 func (s *Server) postSession(c *call) error {
-	var secret string
-	if err := c.object(map[string]any{"token": &secret}); err != nil {
-		return err
-	}
 	tokens := s.o.Config().Admin.Tokens
 	if len(tokens) == 0 {
 		return kindConflict.problem("no token is configured (admin.tokens), so there is nothing to sign in with")
 	}
 	var token config.Token
-	err := s.guess(c.r, true, func() (err error) {
+	err := s.guess(c.r, true, func() (err error) { // a body that is no token counts as a wrong one
+		var secret string
+		if err := c.object(map[string]any{"token": &secret}); err != nil {
+			return err
+		}
 		token, err = tokenOf(strings.TrimSpace(secret), tokens)
 		return err
 	})
@@ -78,7 +96,7 @@ func (s *Server) deleteSession(c *call) error {
 }
 
 func (s *Server) endSessions(r *http.Request) {
-	for _, cookie := range r.CookiesNamed(sessionCookie) {
+	for _, cookie := range r.CookiesNamed(sessionCookie(r)) {
 		s.sessions.end(cookie.Value)
 	}
 }
@@ -88,7 +106,7 @@ func (s *Server) endSessions(r *http.Request) {
 // have taken off. It ends with the browser.
 func (c *call) setSession(id string, maxAge int) {
 	http.SetCookie(c.w, &http.Cookie{
-		Name: sessionCookie, Value: id, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: sessionCookie(c.r), Value: id, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		// A proxy in front may have taken TLS off; the page's origin is the browser's own word.
 		Secure: c.r.TLS != nil || strings.HasPrefix(c.r.Header.Get("Origin"), "https://"),
 	})
@@ -100,7 +118,7 @@ func (s *Server) sessionOf(r *http.Request, admin config.Admin, used bool) (iden
 	if len(admin.Tokens) == 0 || strings.EqualFold(scheme, "Bearer") {
 		return identity{}, false
 	}
-	for _, cookie := range r.CookiesNamed(sessionCookie) {
+	for _, cookie := range r.CookiesNamed(sessionCookie(r)) {
 		if who, ok := s.sessions.find(cookie.Value, admin.Tokens, time.Now(), used); ok {
 			return who, true
 		}

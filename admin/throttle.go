@@ -46,6 +46,10 @@ func throttleKey(r *http.Request) (key netip.Prefix, ok bool) {
 func (t *throttle) wait(key netip.Prefix) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.left(key)
+}
+
+func (t *throttle) left(key netip.Prefix) time.Duration {
 	owed, known := t.owed[key]
 	if !known {
 		return 0
@@ -57,6 +61,21 @@ func (t *throttle) wait(key netip.Prefix) time.Duration {
 func (t *throttle) failed(key netip.Prefix) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count(key)
+}
+
+// take is wait and failed in one: it counts, and reports true, unless this address has to wait.
+func (t *throttle) take(key netip.Prefix) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.left(key) > 0 {
+		return false
+	}
+	t.count(key)
+	return true
+}
+
+func (t *throttle) count(key netip.Prefix) {
 	now := time.Now()
 	owed, known := t.owed[key]
 	if !known && len(t.owed) >= throttleMemory {
