@@ -9,7 +9,7 @@ import { ServicePage } from './pages/service'
 import { SignIn } from './pages/signin'
 import { Banner, Pulse } from './parts/banner'
 import { Help } from './parts/help'
-import { toast, Toasts } from './parts/toast'
+import { failure, Toasts } from './parts/toast'
 import { announced, watchEvents } from './state/events'
 import { learn, refused, session, signOut } from './state/session'
 
@@ -62,7 +62,7 @@ function Signed({ who }: { who: Session }) {
         <span class="who" title={who.needed ? `signed in as ${who.name}` : 'no token is configured: whoever reaches this address is admin'}>
           {who.needed ? `${who.name} · ` : ''}{who.role}
         </span>
-        {who.needed && <button type="button" class="quiet" onClick={() => signOut().catch((e: Error) => toast(`Not signed out: ${e.message}`, 'bad'))}>Sign out</button>}
+        {who.needed && <button type="button" class="quiet" onClick={() => signOut().catch((e: Error) => failure(`Not signed out: ${e.message}`, 'sign out'))}>Sign out</button>}
         <button type="button" class="quiet key" aria-label="Keyboard shortcuts" onClick={() => setHelp(true)}>?</button>
       </header>
       <Banner />

@@ -92,8 +92,13 @@ export function met(response: Response): void {
   contact.set({ at: Date.now(), lost: 0 })
 }
 
-/** lose notes that it did not: what is shown is as old as the last answer. */
+const ALONE = 2_000 // milliseconds
+
+/**
+ * lose notes that it did not: what is shown is as old as the last answer. Where others are answered meanwhile
+ * the server is there, and one resource of it is not well: whoever asked for that says so.
+ */
 export function lose(): void {
   const c = contact.get()
-  if (c.lost === 0) contact.set({ at: c.at, lost: c.at || Date.now() })
+  if (c.lost === 0 && Date.now() - c.at >= ALONE) contact.set({ at: c.at, lost: c.at || Date.now() })
 }

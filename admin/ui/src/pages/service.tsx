@@ -14,6 +14,7 @@ import { Evidence } from '../parts/evidence'
 import { History } from '../parts/history'
 import { Latency } from '../parts/latency'
 import { Mirror } from '../parts/mirror'
+import { Failed, Part } from '../parts/part'
 import { Path } from '../parts/path'
 import { beats, marksOf, Plots, type Window, windows } from '../parts/plots'
 import { Mark } from '../parts/shape'
@@ -25,7 +26,7 @@ import { WeightsDialog } from '../parts/weights'
 import { abort, abortable } from '../state/actions'
 import { attentionOf } from '../state/attention'
 import { happenings } from '../state/events'
-import { useResource } from '../state/resource'
+import { type Shown, useResource } from '../state/resource'
 import { may, session } from '../state/session'
 import { live } from '../state/words'
 
@@ -45,7 +46,7 @@ function Body({ service }: { service: Service }) {
   const operator = may(who, 'operator')
   const [open, setOpen] = useState<Open>()
   const [span, setSpan] = useState<Window>('5m')
-  const { value: rollout } = useResource<Rollout>(service.rollout ? ofService(name, '/rollout') : null, live(service.rollout?.phase) ? 1000 : 10_000, name)
+  const rollout = useResource<Rollout>(service.rollout ? ofService(name, '/rollout') : null, live(service.rollout?.phase) ? 1000 : 10_000, name)
   const close = (): void => setOpen(undefined)
   useKeys({
     1: () => setSpan('5m'), 2: () => setSpan('1h'), 3: () => setSpan('6h'), Escape: () => { location.hash = toOverview },
@@ -54,14 +55,25 @@ function Body({ service }: { service: Service }) {
   })
   return (
     <div class="service" data-service={name}>
-      <Title service={service} rollout={rollout} operator={operator} open={setOpen} />
-      {rollout && rollout.phase !== 'none' && <section class="card"><h2>Rollout</h2><Path rollout={rollout} /><Checks rollout={rollout} /></section>}
+      <Title service={service} rollout={rollout.value} operator={operator} open={setOpen} />
+      <Course rollout={rollout} />
       <section class="card"><h2>Versions</h2><Versions service={service} act={operator ? (version) => setOpen({ what: 'state', version }) : undefined} /><SetBy service={service} /></section>
       <Seen service={service} span={span} setSpan={setSpan} />
       {open?.what === 'weights' && <WeightsDialog service={service} onClose={close} />}
-      {open?.what === 'verb' && <VerbDialog service={service} rollout={rollout} verb={open.verb} onClose={close} />}
+      {open?.what === 'verb' && <VerbDialog service={service} from={rollout} verb={open.verb} onClose={close} />}
       {open?.what === 'state' && <StateDialog service={service} version={open.version} onClose={close} />}
     </div>
+  )
+}
+
+/** Course is where the rollout stands; nothing for a service that had none. */
+function Course({ rollout }: { rollout: Shown<Rollout> }) {
+  if (!rollout.error && (!rollout.value || rollout.value.phase === 'none')) return null
+  return (
+    <section class="card">
+      <h2>Rollout</h2>
+      <Part what="rollout" from={rollout}>{(r) => r.phase === 'none' ? null : <><Path rollout={r} /><Checks rollout={r} /></>}</Part>
+    </section>
   )
 }
 
@@ -82,7 +94,7 @@ function Title({ service, rollout, operator, open }: { service: Service; rollout
       {!operator && <span class="readonly">read only</span>}
       {operator && (
         <div class="actions" role="group" aria-label="Actions">
-          {offered.map((v) => <button key={v} type="button" class={v === 'promote' && rollout?.gate ? 'primary' : ''} title={verbs[v].what(service, rollout)} onClick={() => open({ what: 'verb', verb: v })}>{labelOf(v, rollout)}</button>)}
+          {offered.map((v) => <button key={v} type="button" class={v === 'promote' && service.rollout?.gate ? 'primary' : ''} title={verbs[v].what(service, rollout)} onClick={() => open({ what: 'verb', verb: v })}>{labelOf(v, service.rollout?.gate)}</button>)}
           <button type="button" aria-keyshortcuts="w" onClick={() => open({ what: 'weights' })}>Weights<kbd aria-hidden="true">w</kbd></button>
           <AbortButton service={service} />
         </div>
@@ -106,18 +118,18 @@ function SetBy({ service: s }: { service: Service }) {
 function Seen({ service, span, setSpan }: { service: Service; span: Window; setSpan: (w: Window) => void }) {
   const { name } = service
   const order = service.versions.map((v) => v.name)
-  const { value: series } = useResource<Series>(ofService(name, `/series?window=${span}`), beats[span], name)
-  const { value: latency } = useResource<{ versions: Distribution[] }>(ofService(name, '/latency'), 2000, name)
-  const { value: decided } = useResource<{ decisions: Decision[] }>(ofService(name, '/decisions'), 30_000, name)
-  const { value: compared } = useResource<Comparison>(service.compares ? ofService(name, '/comparison') : null, 10_000)
-  const { value: past } = useResource<{ rollouts: PastRollout[] }>(service.rollout ? ofService(name, '/rollout/history?limit=10') : null, 60_000, name)
-  const { value: faults } = useResource<Faults>(ofService(name, '/faults'), 10_000, name)
+  const series = useResource<Series>(ofService(name, `/series?window=${span}`), beats[span], name)
+  const latency = useResource<{ versions: Distribution[] }>(ofService(name, '/latency'), 2000, name)
+  const decided = useResource<{ decisions: Decision[] }>(ofService(name, '/decisions'), 30_000, name)
+  const compared = useResource<Comparison>(service.compares ? ofService(name, '/comparison') : null, 10_000)
+  const past = useResource<{ rollouts: PastRollout[] }>(service.rollout ? ofService(name, '/rollout/history?limit=10') : null, 60_000, name)
+  const faults = useResource<Faults>(ofService(name, '/faults'), 10_000, name)
   const everything = useStore(happenings)
   const events = useMemo(() => everything.filter((e) => e.service === name || !e.service), [everything, name])
   const marks = useMemo(() => marksOf(events), [events])
   const [decision, setDecision] = useState('')
   const [event, setEvent] = useState('')
-  const decisions = decided?.decisions ?? []
+  const decisions = decided.value?.decisions ?? []
   const chosen = (id: string): void => {
     setEvent(id)
     const e = events.find((x) => String(x.id) === id)
@@ -126,26 +138,29 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
   }
   return (
     <>
-      {faults && faults.running.length > 0 && <p class="note"><Mark sign={{ word: 'experiment runs', shape: 'diamond', tone: 'warn' }} /> {faults.running.map((f) => `${f.name} on ${f.version}, ${f.requests} requests so far`).join('; ')}</p>}
+      {faults.error && !faults.value && <Failed what="list of experiments" error={faults.error} old={false} retry={faults.retry} />}
+      {faults.value && faults.value.running.length > 0 && <p class="note"><Mark sign={{ word: 'experiment runs', shape: 'diamond', tone: 'warn' }} /> {faults.value.running.map((f) => `${f.name} on ${f.version}, ${f.requests} requests so far`).join('; ')}</p>}
       <section class="card series">
         <header>
           <h2>Traffic</h2>
           <div class="chips" role="group" aria-label="Time shown">{windows.map((w, i) => <button key={w} type="button" aria-pressed={w === span} onClick={() => setSpan(w)}>{w}<kbd aria-hidden="true">{i + 1}</kbd></button>)}</div>
         </header>
-        {series && series.versions.some((v) => v.requests.length > 0)
-          ? <Plots series={series} order={order} marks={marks} onMark={(m) => chosen(m.id)} />
-          : <p class="muted blank">{series ? 'No traffic since sluice started. The plots begin with the first request.' : 'Loading…'}</p>}
+        <Part what="plots" from={series} blank>
+          {(s) => s.versions.some((v) => v.requests.length > 0)
+            ? <Plots series={s} order={order} marks={marks} onMark={(m) => chosen(m.id)} />
+            : <p class="muted blank">No traffic since sluice started. The plots begin with the first request.</p>}
+        </Part>
       </section>
       <div class="two">
         <section class="card"><h2>Evidence</h2><Evidence service={service} decisions={decisions} /></section>
-        <section class="card"><h2>Latency <span class="muted">of good answers, last minute</span></h2><Latency all={latency?.versions ?? []} order={order} /></section>
+        <section class="card"><h2>Latency <span class="muted">of good answers, last minute</span></h2><Part what="latencies" from={latency}>{(l) => <Latency all={l.versions} order={order} />}</Part></section>
       </div>
       <div class="two">
-        <section class="card"><h2>Decisions</h2><Decisions decisions={decisions} open={decision} onOpen={setDecision} /></section>
+        <section class="card"><h2>Decisions</h2><Part what="decisions" from={decided}>{(d) => <Decisions decisions={d.decisions} open={decision} onOpen={setDecision} />}</Part></section>
         <section class="card"><h2>Events</h2><Timeline events={events} chosen={event} /></section>
       </div>
-      {compared && compared.mirrored > 0 && <section class="card"><h2>Mirrored traffic</h2><Mirror comparison={compared} /></section>}
-      {past && past.rollouts.length > 0 && <section class="card"><h2>Past rollouts</h2><History rollouts={past.rollouts} /></section>}
+      {(compared.error || (compared.value?.mirrored ?? 0) > 0) && <section class="card"><h2>Mirrored traffic</h2><Part what="comparison" from={compared}>{(c) => <Mirror comparison={c} />}</Part></section>}
+      {(past.error || (past.value?.rollouts.length ?? 0) > 0) && <section class="card"><h2>Past rollouts</h2><Part what="past rollouts" from={past}>{(p) => <History rollouts={p.rollouts} />}</Part></section>}
     </>
   )
 }

@@ -15,7 +15,7 @@ export function AbortButton({ service, small }: { service: Service; small?: bool
     <button type="button" class={`abort${small ? ' small' : ''}`} disabled={busy} aria-keyshortcuts={small ? undefined : 'a'}
       title={how === 'rollout' ? `End the rollout, all traffic to ${service.stable}` : `Weight 100 % for ${service.stable}`}
       onClick={() => { setBusy(true); void abort(service).finally(() => setBusy(false)) }}>
-      {what}<span class="hidden"> {service.name}</span>{!small && <kbd aria-hidden="true">a</kbd>}
+      {busy ? 'Aborting…' : what}<span class="hidden"> {service.name}</span>{!small && <kbd aria-hidden="true">a</kbd>}
     </button>
   )
 }

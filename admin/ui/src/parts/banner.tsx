@@ -8,7 +8,7 @@ import { useNow } from '../lib/clock'
 import { Glyph } from './shape'
 
 /** useLost is since when the page is behind, milliseconds; 0: it is not. */
-function useLost(): { since: number; whole: boolean } {
+export function useLost(): { since: number; whole: boolean } {
   const c = useStore(contact)
   const stream = useStore(streamLost)
   useNow()

@@ -2,7 +2,7 @@
 
 import { call, ofService, Problem } from '../api/client'
 import type { Rollout, Service, State, Verb } from '../api/types'
-import { toast } from '../parts/toast'
+import { failure, toast } from '../parts/toast'
 import { touchFleet } from './fleet'
 import { touch } from './resource'
 import { live } from './words'
@@ -21,10 +21,10 @@ export function setState(service: string, version: string, state: State, c: Chan
   return call(ofService(service, `/versions/${encodeURIComponent(version)}/state${query(c.dryRun)}`), { method: 'PUT', body: { state, reason: c.reason || undefined }, etag: c.etag, signal: c.signal })
 }
 
-/** steer gives the rollout an order; id and gate say which one, and where, is meant: a late approval must not pass the next gate. */
-export function steer(service: string, verb: Verb, c: Change & { id?: string; gate?: string } = {}): Promise<Rollout> {
+/** steer gives the rollout an order; id, stage and gate say which one, and where, is meant: a late approval must not pass the next gate. */
+export function steer(service: string, verb: Verb, c: Change & { id?: string; stage?: string; gate?: string } = {}): Promise<Rollout> {
   const full = verb === 'promote_full'
-  const body = { action: full ? 'promote' : verb, full: full || undefined, id: c.id || undefined, gate: c.gate || undefined, reason: c.reason || undefined }
+  const body = { action: full ? 'promote' : verb, full: full || undefined, id: c.id || undefined, stage: c.stage || undefined, gate: c.gate || undefined, reason: c.reason || undefined }
   return call(ofService(service, `/rollout${query(c.dryRun)}`), { method: 'POST', body, etag: c.etag, signal: c.signal })
 }
 
@@ -48,9 +48,9 @@ export async function abort(s: Service): Promise<void> {
   if (!abortable(s) || aborting.has(s.name)) return
   aborting.add(s.name)
   try {
-    toast(await comeDown(s))
+    toast(await comeDown(s), `abort ${s.name}`)
   } catch (e) {
-    toast(`${s.name}: not aborted: ${(e as Problem).message}`, 'bad', 'Try again', () => void abort(s))
+    failure(`${s.name}: not aborted: ${(e as Problem).message}`, `abort ${s.name}`, 'Try again', () => void abort(s))
   } finally {
     aborting.delete(s.name)
   }

@@ -6,8 +6,11 @@ import { call, Problem } from '../api/client'
 import { Poller } from '../lib/poller'
 import { Store, useStore } from '../lib/store'
 
-/** Loaded is what is known of a resource: neither value nor error while it loads. */
+/** Loaded is what is known of a resource: neither value nor error while it loads, both if the value is old. */
 export interface Loaded<T> { value?: T; error?: Problem }
+
+/** Shown is Loaded with a way to ask at once. */
+export interface Shown<T> extends Loaded<T> { retry: () => void }
 
 class Resource<T> {
   readonly store = new Store<Loaded<T>>({})
@@ -75,11 +78,11 @@ const nothing = new Store<Loaded<never>>({})
  * useResource shows path, asked anew every so many milliseconds and when an event names
  * service. null shows nothing.
  */
-export function useResource<T>(path: string | null, every: number, service = ' '): Loaded<T> {
+export function useResource<T>(path: string | null, every: number, service = ' '): Shown<T> {
   const resource = path === null ? undefined : resourceOf<T>(path, service, every)
   useEffect(() => {
     resource?.enter(every)
     return () => resource?.leave()
   }, [resource, every])
-  return useStore<Loaded<T>>(resource?.store ?? nothing as Store<Loaded<T>>)
+  return { ...useStore<Loaded<T>>(resource?.store ?? nothing as Store<Loaded<T>>), retry: () => resource?.nudge() }
 }
