@@ -5,6 +5,7 @@ package proxy
 import (
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,4 +107,40 @@ func withoutDescriptors(t *testing.T) (restore func()) {
 			t.Error(err)
 		}
 	}
+}
+
+// Two requests on open connections, one connection to the origin and no descriptor for a
+// second: the later request waits for the earlier one's.
+func TestNoDescriptorForTheOrigin(t *testing.T) {
+	held := make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	o := newOrigin(t, func(r *originRequest) bool {
+		if r.URL.Path == "/held" {
+			<-held
+		}
+		return r.ok("well")
+	})
+	t.Cleanup(release)
+	w := start(t, single(o), Settings{})
+	first, second := w.dial(), w.dial()
+	first.get("/")
+	second.send("GET /second HTTP/1.1\r\nHost: other\r\n") // accepted: the rest follows below
+	await(t, "both are accepted", func() bool { return w.server.Stats().Connections["127.0.0.1:0"] == 2 })
+	endpoint := w.live.Load().Pools()[0].Endpoints()[0]
+
+	restore := withoutDescriptors(t)
+	defer restore()
+	first.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+	await(t, "the first is held", func() bool { return o.requests.Load() == 2 })
+	second.send("\r\n")
+	await(t, "the second has come", func() bool { return endpoint.InFlight() == 2 })
+	release()
+	for _, c := range []*client{first, second} {
+		if got := c.receive("GET"); got.status != 200 {
+			t.Errorf("got %d, want 200", got.status)
+		}
+	}
+	restore()
+	w.allIdle()
+	w.wantRecorded("v1", map[analysis.Outcome]uint64{analysis.Success: 3})
 }

@@ -1,11 +1,6 @@
 package proxy
 
-import (
-	"errors"
-	"syscall"
-
-	"sluice/analysis"
-)
+import "sluice/analysis"
 
 // giveBack returns the connection for reuse. The read deadline stays armed: the
 // next exchange goes on with it.
@@ -28,15 +23,4 @@ func (t *try) leave(o analysis.Outcome) {
 	default:
 		e.Done(o.Failed())
 	}
-}
-
-// isExhausted reports whether a connection could not be made for want of
-// something of this machine's: descriptors, ports, memory. That speaks against no version.
-func isExhausted(err error) bool {
-	for _, local := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, local) {
-			return true
-		}
-	}
-	return false
 }

@@ -58,7 +58,7 @@ func (w *mirrorWorker) settle(run, ctx context.Context, c *mirrorCopy, e *upstre
 		e.Abandon()
 		c.lost(compareStopping)
 		return mirrorDroppedStopping
-	case errors.Is(err, upstream.ErrOverLimit) || isExhausted(err):
+	case errors.Is(err, upstream.ErrOverLimit) || upstream.Exhausted(err):
 		e.Abandon()
 		c.unsent()
 	default:

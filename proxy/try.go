@@ -111,7 +111,7 @@ func (x *exchange) connFailed(err error) {
 		t.fail(analysis.LocalRefusal, answerOverLimit)
 	case errors.Is(err, upstream.ErrNoEndpoint):
 		t.fail(analysis.LocalRefusal, x.noEndpoint())
-	case isExhausted(err):
+	case upstream.Exhausted(err):
 		t.fail(analysis.LocalRefusal, answerExhausted)
 	case errors.Is(err, context.DeadlineExceeded) || isNet && timeout.Timeout():
 		t.fail(analysis.ConnectError, answerConnTimeout)

@@ -48,7 +48,8 @@ type racer struct {
 }
 
 // race returns a connection for a caller that holds a place to dial in. If that is
-// not used, or the dial fails, the place is given back.
+// not used, or the dial fails, the place is given back. Where this machine has nothing left to dial with, a connection that
+// another request gives back may still come: it is waited for, for the connect timeout.
 func (p *Pool) race(ctx context.Context, e *Endpoint) (*link, error) {
 	r := &racer{got: make(chan *link, 1)}
 	if l := p.hold(ctx, r, e); l != nil {
@@ -56,9 +57,17 @@ func (p *Pool) race(ctx context.Context, e *Endpoint) (*link, error) {
 		return l, nil
 	}
 	d := e.dialApart(ctx, p.o.ConnectTimeout)
+	done, late := d.done, (<-chan time.Time)(nil)
 	for {
 		select {
-		case <-d.done:
+		case <-done:
+			if !Exhausted(d.err) || !e.lends() {
+				return p.dialWon(d, e, r)
+			}
+			timer := time.NewTimer(p.o.ConnectTimeout)
+			defer timer.Stop()
+			done, late = nil, timer.C
+		case <-late:
 			return p.dialWon(d, e, r)
 		case l := <-r.got:
 			if l = p.alive(l); l != nil {
