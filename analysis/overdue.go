@@ -16,12 +16,13 @@ func (t *Trip) Overdue(recorder *Recorder, n uint64, p0 float64) bool {
 	now := Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.overdue(recorder, n, p0, now, second(now), 0)
+	return t.overdue(recorder, overdue{fresh: n, now: now, before: second(now)}, p0)
 }
 
 // Hanging feeds every request in flight for longer than age (1 s…60 s), each once:
 // call it about once a second with the same age, with one recorder. now is Now. If as many
-// of stable's hang (see Against), nothing trips.
+// of stable's hang (see Against), nothing trips; those that hang for age once more are
+// looked at again, as stable may be well by then.
 func (t *Trip) Hanging(recorder *Recorder, now int64, age time.Duration, p0 float64) bool {
 	if age < time.Second || age > maxAge {
 		return false
@@ -36,11 +37,24 @@ func (t *Trip) Hanging(recorder *Recorder, now int64, age time.Duration, p0 floa
 			stable += r.InFlightOlder(now, age)
 		}
 	}
-	return t.overdue(recorder, recorder.inFlight(from, before-1), p0, now, before, stable)
+	o := overdue{fresh: recorder.inFlight(from, before-1), again: t.counted.again(recorder, now, age), now: now, before: before, stable: stable}
+	return t.overdue(recorder, o, p0)
 }
 
-func (t *Trip) overdue(recorder *Recorder, n uint64, p0 float64, now, before int64, stable uint64) bool {
-	if t.alarmed || n == 0 {
+// overdue are requests in flight for far too long.
+type overdue struct {
+	fresh  uint64 // never counted before
+	again  uint64 // counted, then excused, and in flight all the same
+	now    int64
+	before int64  // second before which they started
+	stable uint64 // requests of stable that are in flight for as long
+}
+
+// overdue puts o to the score. One that reached the alarm and waits for what stable does is
+// looked at with nothing new as well: where all clients wait, no further failure comes.
+func (t *Trip) overdue(recorder *Recorder, o overdue, p0 float64) bool {
+	n := o.fresh + o.again
+	if t.alarmed || n == 0 && t.score < tripAlarm {
 		return false
 	}
 	up, down := t.weigh(p0)
@@ -48,8 +62,10 @@ func (t *Trip) overdue(recorder *Recorder, n uint64, p0 float64, now, before int
 		return false
 	}
 	t.fall(recorder, down)
-	t.counted.add(n, now, before)
-	return t.rise(n, up, stable)
+	if o.fresh > 0 {
+		t.counted.add(o.fresh, o.now, o.before)
+	}
+	return t.rise(n, up, o.stable, o.now)
 }
 
 // counted are requests in flight that are in the evidence (or forgiven) already.
@@ -57,6 +73,26 @@ type counted struct {
 	before int64  // they started before this second (of Now); 0: none
 	left   uint64 // of them, not yet accounted for
 	alive  int64  // when one of them was last seen in flight, ns
+
+	excused      int64 // when those that started before a second were taken out of the evidence, ns; 0: none were
+	excusedUntil int64 // that second
+}
+
+// excuse takes whatever is counted out of the evidence, for a while.
+func (c *counted) excuse(now int64) {
+	if c.before > 0 {
+		c.excused, c.excusedUntil = max(1, now), c.before
+	}
+}
+
+// again counts requests that have been in flight for age since they were excused. They are
+// evidence anew, once.
+func (c *counted) again(recorder *Recorder, now int64, age time.Duration) uint64 {
+	if c.excused == 0 || now-c.excused < int64(age) {
+		return 0
+	}
+	c.excused = 0
+	return recorder.inFlight(second(now)-ringSeconds+1, c.excusedUntil-1)
 }
 
 func (c *counted) add(n uint64, now, before int64) {

@@ -43,6 +43,64 @@ func TestBothArmsHangingTripsNobody(t *testing.T) {
 	}
 }
 
+// Of stable too little is known when requests hang. The alarm is only put off: more of
+// stable decides, though nothing more comes of the version itself.
+func TestHangingWaitsForStable(t *testing.T) {
+	var trip Trip
+	var canary, stable Recorder
+	trip.Against(&stable)
+	now := Now() + 100*sec
+	record(&canary, 0, now, 1, ServerError)
+	trip.Failure(&canary, 0.01)
+	record(&stable, 0, now, 1, ServerError)
+	for range 39 {
+		record(&stable, 0, now, 1, Success)
+	}
+	for range 9 {
+		canary.Start(0, now)
+	}
+	if trip.Hanging(&canary, now+3*sec, time.Second, 0.01) {
+		t.Fatalf("alarm though stable may be as bad: %+v", trip.Evidence())
+	}
+	for range 500 {
+		record(&stable, 0, now, 1, Success)
+	}
+	if !trip.Hanging(&canary, now+4*sec, time.Second, 0.01) {
+		t.Errorf("no alarm though stable is well: %+v", trip.Evidence())
+	}
+}
+
+// Stable hung as well. Requests of the version that hang on are evidence anew once stable is well again,
+// but not before they have hung for as long as it takes once more.
+func TestExcusedRequestsAreLookedAtAgain(t *testing.T) {
+	var trip Trip
+	var canary, stable Recorder
+	trip.Against(&stable)
+	now := Now() + 100*sec
+	for range 20 {
+		canary.Start(0, now)
+		stable.Start(0, now)
+	}
+	if trip.Hanging(&canary, now+4*sec, 2*time.Second, 0.01) {
+		t.Fatal("alarm though stable hangs too")
+	}
+	for range 20 {
+		stable.Record(0, now, now+4*sec, Success)
+	}
+	if trip.Hanging(&canary, now+5*sec, 2*time.Second, 0.01) {
+		t.Error("alarm a second after the excuse, want two")
+	}
+	if !trip.Hanging(&canary, now+6*sec, 2*time.Second, 0.01) {
+		t.Errorf("no alarm two seconds after the excuse: %+v", trip.Evidence())
+	}
+	for range 20 { // counted twice, but each of them fails once
+		canary.Record(0, now, now+30*sec, Timeout)
+	}
+	if e := trip.Evidence(); e.Failures != 20 {
+		t.Errorf("%d failures in evidence, want 20", e.Failures)
+	}
+}
+
 func TestOverdueIsNotCountedAgainWhenItTimesOut(t *testing.T) {
 	var trip Trip
 	var r Recorder

@@ -98,7 +98,7 @@ func (t *Trip) Failure(recorder *Recorder, p0 float64) bool {
 	if t.counted.settles(t.inFlight) {
 		return false
 	}
-	return t.rise(1, up, 0)
+	return t.rise(1, up, 0, Now())
 }
 
 // weigh sets the two rates and returns what a failure adds and a success takes off.
@@ -161,7 +161,7 @@ func (t *Trip) successes(recorder *Recorder) (n uint64) {
 
 // rise adds n failures to the score and decides. hanging is how many of stable's
 // requests are in flight for as long as the canary's that are counted as failures.
-func (t *Trip) rise(n uint64, up float64, hanging uint64) bool {
+func (t *Trip) rise(n uint64, up float64, hanging uint64, now int64) bool {
 	t.evidence = t.evidence.Add(Counts{Requests: n, Failed: n})
 	t.score += float64(n) * up
 	if t.score < tripAlarm {
@@ -173,6 +173,7 @@ func (t *Trip) rise(n uint64, up float64, hanging uint64) bool {
 	case against < 0 || !known:
 		t.score, t.evidence = 0, Counts{}
 		t.others, t.excused = t.excused, t.comparison()
+		t.counted.excuse(now)
 	}
 	return t.alarmed
 }
@@ -212,6 +213,20 @@ func (t *Trip) comparison() (c Counts) {
 func (t *Trip) Reset(recorder *Recorder) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.reset(recorder)
+}
+
+// Excuse is Reset after an alarm that cut nothing. Requests that are in flight now are
+// forgiven if they fail, but those that Hanging still finds after its age once more count anew:
+// whatever excused the version may be over by then, and clients that wait send nothing new.
+func (t *Trip) Excuse(recorder *Recorder) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reset(recorder)
+	t.counted.excuse(Now())
+}
+
+func (t *Trip) reset(recorder *Recorder) {
 	t.score, t.evidence, t.alarmed = 0, Counts{}, false
 	t.successes(recorder)
 	t.others = t.comparison()

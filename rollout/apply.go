@@ -81,7 +81,9 @@ func (c *Controller) effect(s *service, w *watched, a action) {
 	switch a.do {
 	case doProbe:
 		w.probes, w.probedAt = w.requests(), time.Now()
-	case doUndo, doRestore:
+	case doUndo:
+		w.arm.Trip.Excuse(w.arm.Split)
+	case doRestore:
 		w.arm.Trip.Reset(w.arm.Split)
 	}
 }

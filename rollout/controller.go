@@ -64,6 +64,7 @@ type Controller struct {
 	past      history.Log
 	pastSaved uint64 // its Changes that are on disk; the saver's
 	rollbacks map[RollbackKey]uint64
+	pauses    pauses
 	blocks    int           // closed so far
 	weighed   bool          // evidence is newer than what is saved
 	running   bool          // tasks may begin
@@ -160,6 +161,7 @@ func (c *Controller) Close() {
 func (c *Controller) loop(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
+	c.begin()
 	now := time.Now()
 	block, save := now.Truncate(blockEvery).Add(blockEvery), now.Add(evidenceEvery)
 	for {
@@ -184,6 +186,13 @@ func (c *Controller) loop(ctx context.Context) {
 			save = now.Add(evidenceEvery)
 		}
 	}
+}
+
+// begin forgets when it ticked before: what served in between was no controller, but was not paused.
+func (c *Controller) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pauses = pauses{}
 }
 
 // reactToAll handles the cuts that wait, so that the process after this one knows of them.

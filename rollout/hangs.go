@@ -31,13 +31,14 @@ func (c *Controller) findHangs(s *service, now time.Time) {
 			continue
 		}
 		age, known := overdueAfter(stable, w)
+		age = c.pauses.stretch(ns, age) // over mostHang after a long pause: then Hanging finds nothing
 		if !known || !w.arm.Trip.Hanging(w.arm.Split, ns, age, w.arm.Trip.Baseline()) {
 			continue
 		}
 		in := input{at: now, what: overdueTrip, version: m.name, environment: w != stable && (s.stableAsBad(w) || hangsToo(stable, w, ns, age))}
 		c.step(s, in, facts{trip: w.arm.Trip.Evidence(), age: age})
 		if s.guard.member(m.name).state != config.Tripped {
-			w.arm.Trip.Reset(w.arm.Split) // an alarm that cuts nothing must not be the last
+			w.arm.Trip.Excuse(w.arm.Split) // an alarm that cuts nothing must not be the last
 		}
 	}
 }

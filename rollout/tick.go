@@ -22,6 +22,7 @@ const (
 func (c *Controller) tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.pauses.tick(analysis.Now())
 	awake := c.awake[:0]
 	for _, s := range c.awake {
 		if s.awake = s.busy || s.held; !s.awake {
