@@ -17,7 +17,7 @@ import (
 type Toxic struct {
 	Latency   time.Duration // before each piece
 	Jitter    time.Duration // random addition to Latency, up to this
-	Bandwidth int64         // bytes per second; 0: no limit
+	Bandwidth int64         // bytes per second of each connection; 0: no limit
 	CutAfter  int64         // both sides are reset after so many bytes of this direction; 0: never, negative: at the first byte
 	Swallow   bool          // pieces vanish, and so does the end: the peer seems to have lost its network
 	Linger    time.Duration // the end is passed on so much later
@@ -32,6 +32,7 @@ type Proxy struct {
 	closed chan struct{}
 
 	accepted atomic.Uint64
+	bitten   atomic.Uint64
 	running  sync.WaitGroup
 	mu       sync.Mutex
 	open     map[net.Conn]struct{} // nil: closed
@@ -57,6 +58,9 @@ func (p *Proxy) Set(up, down Toxic) { p.up.Store(&up); p.down.Store(&down) }
 
 // Accepted counts connections.
 func (p *Proxy) Accepted() uint64 { return p.accepted.Load() }
+
+// Bitten counts pieces that met a toxic other than a late end.
+func (p *Proxy) Bitten() uint64 { return p.bitten.Load() }
 
 // Close resets every connection and returns when all goroutines have ended.
 func (p *Proxy) Close() {
@@ -128,16 +132,18 @@ var errCut = errors.New("cut")
 
 func (p *Proxy) copy(to, from net.Conn, toxic *atomic.Pointer[Toxic]) {
 	buf := make([]byte, 16<<10)
-	for passed := int64(0); ; {
+	for f := (flow{}); ; {
 		n, err := from.Read(buf)
 		t := toxic.Load()
+		if n > 0 && *t != (Toxic{Linger: t.Linger}) {
+			p.bitten.Add(1)
+		}
 		if n > 0 && !t.Swallow {
-			if cut := p.pass(to, buf[:n], t, passed); cut != nil {
+			if cut := p.pass(to, buf[:n], t, &f); cut != nil {
 				reset(to)
 				reset(from)
 				return
 			}
-			passed += int64(n)
 		}
 		if err == nil {
 			continue
@@ -157,30 +163,50 @@ func (p *Proxy) copy(to, from net.Conn, toxic *atomic.Pointer[Toxic]) {
 	}
 }
 
-// pass sends one piece as t says. passed are the bytes of the direction so far.
-func (p *Proxy) pass(to net.Conn, piece []byte, t *Toxic, passed int64) error {
+// flow is what one direction of a connection has carried.
+type flow struct {
+	passed int64     // bytes
+	free   time.Time // when the bandwidth lets the next byte out
+}
+
+// pass sends one piece as t says.
+func (p *Proxy) pass(to net.Conn, piece []byte, t *Toxic, f *flow) error {
 	if t.Latency > 0 || t.Jitter > 0 {
 		p.wait(t.Latency + time.Duration(rand.Int64N(int64(t.Jitter)+1)))
 	}
-	cut := t.CutAfter != 0 && passed+int64(len(piece)) >= t.CutAfter
+	cut := t.CutAfter != 0 && f.passed+int64(len(piece)) >= t.CutAfter
 	if cut {
-		piece = piece[:max(0, t.CutAfter-passed)]
+		piece = piece[:max(0, t.CutAfter-f.passed)]
 	}
-	for step := int64(len(piece)); len(piece) > 0; {
-		if t.Bandwidth > 0 {
-			step = max(1, t.Bandwidth/50)
-			p.wait(time.Second / 50)
-		}
-		n, err := to.Write(piece[:min(step, int64(len(piece)))])
+	for len(piece) > 0 {
+		n, err := to.Write(piece[:p.share(len(piece), t.Bandwidth, f)])
 		if err != nil {
 			return err
 		}
+		f.passed += int64(n)
 		piece = piece[n:]
 	}
 	if cut {
 		return errCut
 	}
 	return nil
+}
+
+// share waits until some of n bytes may go at so many bytes a second, a fiftieth of a second's at most, and says how many.
+// Lateness and rest are made up for, by a share at most.
+func (p *Proxy) share(n int, bandwidth int64, f *flow) int {
+	if bandwidth <= 0 {
+		return n
+	}
+	n = int(min(int64(n), max(1, bandwidth/50)))
+	takes := time.Duration(n) * time.Second / time.Duration(bandwidth)
+	now := time.Now()
+	f.free = f.free.Add(takes)
+	if f.free.Before(now) {
+		f.free = now.Add(takes)
+	}
+	p.wait(f.free.Sub(now))
+	return n
 }
 
 func (p *Proxy) wait(d time.Duration) {

@@ -64,13 +64,15 @@ func TestToxics(t *testing.T) {
 	}{
 		{name: "none", size: 100_000, got: 100_000},
 		{name: "latency", up: Toxic{Latency: 60 * time.Millisecond}, down: Toxic{Latency: 40 * time.Millisecond, Jitter: time.Millisecond}, size: 10, got: 10, atLeast: 100 * time.Millisecond},
-		{name: "bandwidth", down: Toxic{Bandwidth: 50_000}, size: 10_000, got: 10_000, atLeast: 180 * time.Millisecond},
+		{name: "bandwidth", down: Toxic{Bandwidth: 50_000}, size: 10_000, got: 10_000, atLeast: 200 * time.Millisecond},
+		{name: "bandwidth in pieces of a read", down: Toxic{Bandwidth: 1 << 20}, size: 200_000, got: 200_000, atLeast: 190 * time.Millisecond},
+		{name: "a byte a time", up: Toxic{Bandwidth: 30}, size: 5, got: 5, atLeast: 160 * time.Millisecond},
 		{name: "linger", up: Toxic{Linger: 50 * time.Millisecond}, size: 10, got: 10, atLeast: 50 * time.Millisecond},
 		{name: "cut", down: Toxic{CutAfter: 1000}, size: 5000, got: 1000, reset: true},
 		{name: "cut at once", up: Toxic{CutAfter: -1}, size: 10, got: 0, reset: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, c := echoed(t, test.up, test.down)
+			p, c := echoed(t, test.up, test.down)
 			got, took, err := exchange(t, c, test.size)
 			// A reset may overtake what was sent before it.
 			if len(got) != test.got && (!test.reset || len(got) > test.got) {
@@ -78,6 +80,10 @@ func TestToxics(t *testing.T) {
 			}
 			if took < test.atLeast {
 				t.Errorf("took %v, want at least %v", took, test.atLeast)
+			}
+			harmless := test.up == Toxic{Linger: test.up.Linger} && test.down == Toxic{}
+			if harmless != (p.Bitten() == 0) {
+				t.Errorf("%d pieces bitten", p.Bitten())
 			}
 			if test.reset != errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("ended by %v", err)
