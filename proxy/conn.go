@@ -145,9 +145,8 @@ func (c *clientConn) open() bool {
 		}
 		c.Conn, c.peer.tls = tc, true
 	}
-	br := clientReaders.Get().(*bufio.Reader)
-	br.Reset(c.Conn)
-	c.src = source{br: br, conn: c.Conn}
+	c.src = source{conn: c.Conn}
+	c.takeReader()
 	c.out = sink{conn: c.Conn}
 	c.gone.init(c.accepted, c.peer.tls)
 	return true
@@ -195,60 +194,10 @@ func (c *clientConn) serve() {
 
 // forget gives the read buffer back, if it is still the ordinary one.
 func (c *clientConn) forget() {
-	br := c.src.br
-	if br.Size() == clientBuffer && !c.tunnel.Load() {
-		br.Reset(nil)
-		clientReaders.Put(br)
+	if !c.tunnel.Load() {
+		c.dropReader()
 	}
 }
-
-// await waits for the first byte of a request. It returns false when the
-// connection is to be closed.
-func (c *clientConn) await(now int64) bool {
-	defer c.idleSince.Store(0)
-	c.idleSince.Store(max(now, 1))
-	if c.src.br.Buffered() == 0 {
-		c.src.begin(now, now+c.patience(), idleTick, c)
-		if err := c.src.more(); err != nil {
-			return false
-		}
-	}
-	return c.skipEmptyLine(now)
-}
-
-// patience is how long a request may be waited for, ns.
-func (c *clientConn) patience() int64 {
-	if c.served == 0 {
-		return int64(c.st.HeadTimeout)
-	}
-	return int64(c.st.KeepAliveTimeout)
-}
-
-// skipEmptyLine lets one empty line pass before a request (RFC 9112, 2.2). It
-// returns false when nothing follows it.
-func (c *clientConn) skipEmptyLine(now int64) bool {
-	b := c.src.buffered()
-	if len(b) < 2 || b[0] != '\r' || b[1] != '\n' {
-		return true
-	}
-	c.src.skip(2)
-	if len(b) > 2 {
-		return true
-	}
-	c.src.begin(now, now+c.patience(), idleTick, c)
-	return c.src.more() == nil
-}
-
-// look ends the wait for a request when the server wants it (see Drain).
-func (c *clientConn) look(int64) error {
-	if c.server.stopping.Load() || c.server.closesIdle(c) {
-		return errStopping
-	}
-	return nil
-}
-
-// wake makes a waiting read look around now. Safe from any goroutine.
-func (c *clientConn) wake() { _ = c.accepted.SetReadDeadline(time.Unix(1, 0)) }
 
 // readHead reads a request's head into buf, which grows as it must.
 func (c *clientConn) readHead(buf []byte) ([]byte, error) {
@@ -304,7 +253,7 @@ func oversized(b []byte) *refusal {
 	return refuseLongTarget
 }
 
-// growReader moves what is buffered to a larger buffer, which stays.
+// growReader moves what is buffered to a larger buffer, which stays until the connection rests.
 func (c *clientConn) growReader(size int) {
 	held := append([]byte(nil), c.src.buffered()...)
 	c.lead = leadReader{lead: held, conn: c.Conn}
