@@ -14,11 +14,11 @@ const (
 // time when it had traffic, for when it has not. The bound takes for granted that stable
 // has not become worse since.
 type baseline struct {
-	Canary float64  `json:"canary_arrivals"` // decaying sums
-	Stable float64  `json:"stable_arrivals"`
-	Recent decaying `json:"recent"`
-	Beside decaying `json:"beside"` // of the canary, over the same time as Recent
-	Bound  Bound    `json:"bound"`
+	Canary float64  `json:"canary_arrivals,omitzero"` // decaying sums
+	Stable float64  `json:"stable_arrivals,omitzero"`
+	Recent decaying `json:"recent,omitzero"`
+	Beside decaying `json:"beside,omitzero"` // of the canary, over the same time as Recent
+	Bound  Bound    `json:"bound,omitzero"`
 }
 
 // add takes in a block and reports whether stable has too little traffic to judge the

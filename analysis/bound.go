@@ -7,8 +7,9 @@ import "math"
 // is ready. It forgets in generations of an hour: what it says stands on the last
 // one to two hours of traffic.
 type Bound struct {
-	Older, Newer Counts
-	Blocks       int // in Newer
+	Older  Counts `json:",omitzero"`
+	Newer  Counts `json:",omitzero"`
+	Blocks int    `json:",omitzero"` // in Newer
 }
 
 const boundGeneration = 3600 // blocks

@@ -32,9 +32,9 @@ type charge struct {
 	bets      bets
 	limit     float64 // absolute: the rate that is too much; hangs: how many a block
 
-	Canary  detector `json:"canary"`
-	Stable  detector `json:"stable"`           // absolute: stable against the same limit
-	Excused bool     `json:"excused"`          // stable is as bad
+	Canary  detector `json:"canary,omitzero"`
+	Stable  detector `json:"stable,omitzero"`  // absolute: stable against the same limit
+	Excused bool     `json:"excused,omitzero"` // stable is as bad
 	Window  *slider  `json:"window,omitempty"` // mode window: in place of Canary
 }
 

@@ -22,9 +22,9 @@ const (
 // enough". Ratio or one of Limit and Latency is set.
 type Criterion struct {
 	Metric  string
-	Ratio   float64       // relative to stable: 1.5 for "1.5x stable" (success_rate: at most 1)
-	Limit   float64       // absolute: a rate, 0…1; of hangs: how many begin in a minute
-	Latency time.Duration // absolute, of a latency; beyond 64 s nothing is slow
+	Ratio   float64       `json:",omitzero"` // relative to stable: 1.5 for "1.5x stable" (success_rate: at most 1)
+	Limit   float64       `json:",omitzero"` // absolute: a rate, 0…1; of hangs: how many begin in a minute
+	Latency time.Duration `json:",omitzero"` // absolute, of a latency; beyond 64 s nothing is slow
 }
 
 // Absolute reports whether stable plays no part in c.

@@ -7,12 +7,12 @@ import (
 
 // detector is one e-process: a mixture over grid effect sizes and over change times
 // (a weighted Shiryaev–Roberts recursion, judgement 2.2). Its fields are what is kept
-// over a restart.
+// over a restart, and what is zero is left out: most of most is.
 type detector struct {
-	Mass    [grid]float64 `json:"mass"` // S_j: evidence for each alternative, over all starts so far
-	Runs    [grid]run     `json:"runs"` // only to explain
-	Pending pending       `json:"pending"`
-	Spent   spent         `json:"spent"` // of the burst guard's room
+	Mass    [grid]float64 `json:"mass,omitzero"` // S_j: evidence for each alternative, over all starts so far
+	Runs    [grid]run     `json:"runs,omitzero"` // only to explain
+	Pending pending       `json:"pending,omitzero"`
+	Spent   spent         `json:"spent,omitzero"` // of the burst guard's room
 
 	l [grid]float64 // of the block being weighed; here so as not to allocate
 }
@@ -20,16 +20,18 @@ type detector struct {
 // run follows one alternative since the change that speaks most for it: the score is
 // that of a CUSUM, which stands at 0 where the change most likely was.
 type run struct {
-	Score          float64   `json:"score"`
-	Since          time.Time `json:"since"`
-	Canary, Stable Counts
+	Score  float64   `json:"score,omitzero"`
+	Since  time.Time `json:"since,omitzero"`
+	Canary Counts    `json:",omitzero"`
+	Stable Counts    `json:",omitzero"`
 }
 
 // pending are blocks that wait for a request on the other side. Whether they are
 // weighed depends on arrivals alone, never on outcomes.
 type pending struct {
-	Since          time.Time `json:"since"`
-	Canary, Stable Counts
+	Since  time.Time `json:"since,omitzero"`
+	Canary Counts    `json:",omitzero"`
+	Stable Counts    `json:",omitzero"`
 }
 
 func (p *pending) empty() bool { return p.Canary.Requests == 0 && p.Stable.Requests == 0 }

@@ -19,9 +19,9 @@ type gate struct {
 	bets      bets
 	limit     float64 // absolute: the rate to stay under
 
-	Evidence detector `json:"evidence"`
-	Canary   Counts   `json:"canary"` // in this stage
-	Stable   Counts   `json:"stable"`
+	Evidence detector `json:"evidence,omitzero"`
+	Canary   Counts   `json:"canary,omitzero"` // in this stage
+	Stable   Counts   `json:"stable,omitzero"`
 }
 
 func gates(p PromotionOptions, o JudgeOptions) []gate {

@@ -38,8 +38,8 @@ func newBurstGuard(bound float64, m int) burstGuard {
 
 // spent is how much of the room is taken, for each alternative. The zero value: none.
 type spent struct {
-	Of [grid]float64 `json:"of"`
-	At time.Time     `json:"at"`
+	Of [grid]float64 `json:"of,omitzero"`
+	At time.Time     `json:"at,omitzero"`
 }
 
 // rest brings s to the time of a block. A clock set back refills nothing.

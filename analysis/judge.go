@@ -7,21 +7,21 @@ import (
 
 // JudgeOptions say what a Judge looks for. The zero value looks for nothing.
 type JudgeOptions struct {
-	Breach    []Criterion   // any one of these condemns; the others are left alone
-	MinEffect float64       // smallest difference in rate that matters; default 0.001
-	MinDelay  time.Duration // smallest difference of latencies that matters; default 5 ms, negative: any
-	Strict    bool          // 2.3: a ratio is the bound itself, not the point of indifference
-	Alpha     float64       // chance of a false breach over Horizon; 0: the standing budget, one in a hundred months
-	Canaries  int           // versions that share Alpha; default 1
-	Horizon   time.Duration // planned length of the rollout; default 1 h; unused without Alpha
-	Guard     int           // burst guard m: so many bad blocks in a row don't condemn; default 4
-	WarmUp    time.Duration // of the version's first traffic, slowness up to 4x is excused; default 30 s, negative: none
-	HangAge   time.Duration // in flight for longer, a request hangs; rounded up to 1, 2, 4, 8, 16 or 32 s; default 4 s
+	Breach    []Criterion   `json:",omitzero"` // any one of these condemns; the others are left alone
+	MinEffect float64       `json:",omitzero"` // smallest difference in rate that matters; default 0.001
+	MinDelay  time.Duration `json:",omitzero"` // smallest difference of latencies that matters; default 5 ms, negative: any
+	Strict    bool          `json:",omitzero"` // 2.3: a ratio is the bound itself, not the point of indifference
+	Alpha     float64       `json:",omitzero"` // chance of a false breach over Horizon; 0: the standing budget, one in a hundred months
+	Canaries  int           `json:",omitzero"` // versions that share Alpha; default 1
+	Horizon   time.Duration `json:",omitzero"` // planned length of the rollout; default 1 h; unused without Alpha
+	Guard     int           `json:",omitzero"` // burst guard m: so many bad blocks in a row don't condemn; default 4
+	WarmUp    time.Duration `json:",omitzero"` // of the version's first traffic, slowness up to 4x is excused; default 30 s, negative: none
+	HangAge   time.Duration `json:",omitzero"` // in flight for longer, a request hangs; rounded up to 1, 2, 4, 8, 16 or 32 s; default 4 s
 
 	// Window, if positive, puts the literal rule over a sliding window (1 s…15 min) in
 	// place of the weighing of all evidence; MinRequests of the canary must lie in it.
-	Window      time.Duration
-	MinRequests uint64
+	Window      time.Duration `json:",omitzero"`
+	MinRequests uint64        `json:",omitzero"`
 }
 
 func (o JudgeOptions) withDefaults() JudgeOptions {

@@ -3,6 +3,8 @@ package analysis
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -64,10 +66,10 @@ func TestDamagedEvidenceIsRefused(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, old, new string }{
 		{"no JSON", "{", ""},
-		{"another number of criteria", `,{"Metric":"error_rate","Ratio":0,"Limit":0.05,"Latency":0}`, ""},
+		{"another number of criteria", `,{"Metric":"error_rate","Limit":0.05}`, ""},
 		{"negative evidence", `"mass":[0.5`, `"mass":[-0.5`},
 		{"negative blocks", `"blocks":0`, `"blocks":-1`},
-		{"a cell beyond the last", `"cells":{"Canary":0`, `"cells":{"Canary":418`},
+		{"a cell beyond the last", `"charges":[{`, `"charges":[{"cells":{"Canary":418},`},
 		{"no window", `"window":{`, `"other":{`},
 		{"another number of conditions", `"gates":[{`, `"gates":[{},{`},
 		{"negative evidence of a stage", `"mass":[1,`, `"mass":[-1,`},
@@ -138,5 +140,38 @@ func TestExtremeCountsGiveFiniteEvidence(t *testing.T) {
 	}
 	if _, err := json.Marshal(j); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is zero was written out once. Such evidence is still evidence.
+func TestEvidenceWithItsZerosIsRead(t *testing.T) {
+	text, err := os.ReadFile("testdata/evidence-with-zeros.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Evidence  *Judge
+		Verdict   Verdict
+		Promotion Promotion
+	}
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	if v := kept.Evidence.Verdict(); v != kept.Verdict {
+		t.Errorf("the verdict is %+v, want %+v", v, kept.Verdict)
+	}
+	if p := kept.Evidence.Promotion(); p != kept.Promotion {
+		t.Errorf("the promotion is %+v, want %+v", p, kept.Promotion)
+	}
+	again, err := json.Marshal(kept.Evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Judge
+	if err := json.Unmarshal(again, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(&back, kept.Evidence) {
+		t.Errorf("the judge is %+v after it was written and read, want %+v", back, *kept.Evidence)
 	}
 }

@@ -27,7 +27,7 @@ type measure struct {
 	cell    int           // absolute latency and hangs: slow is above
 	canary  pace          // latency
 	stable  pace
-	Cells   edges `json:"cells"` // relative latency: in use
+	Cells   edges `json:"cells,omitzero"` // relative latency: in use
 }
 
 // edges are the cells above which an answer is slow; Known says they are known, Alone that

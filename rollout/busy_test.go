@@ -78,6 +78,7 @@ func BenchmarkBusy(b *testing.B) {
 			b.StopTimer()
 			f.traffic()
 			f.block(time.Now())
+			f.pace = evidencePace{}
 			b.StartTimer()
 			if err := f.writeState(); err != nil {
 				b.Fatal(err)

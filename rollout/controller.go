@@ -65,7 +65,8 @@ type Controller struct {
 	pastSaved uint64 // its Changes that are on disk; the saver's
 	rollbacks map[RollbackKey]uint64
 	pauses    pauses
-	blocks    int           // closed so far
+	blocks    int // closed so far
+	pace      evidencePace
 	weighed   bool          // evidence is newer than what is saved
 	running   bool          // tasks may begin
 	lost      bool          // the state could not be read: nothing starts by itself
@@ -145,6 +146,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.launchAll()
 	c.loop(ctx)
 	c.recall()
+	c.mu.Lock()
+	c.pace = evidencePace{} // the last save has it all
+	c.mu.Unlock()
 	c.saver.kick()
 	close(stop)
 	helpers.Wait()
@@ -182,8 +186,9 @@ func (c *Controller) loop(ctx context.Context) {
 			block = now.Truncate(blockEvery).Add(blockEvery)
 		}
 		if !now.Before(save) {
-			c.saveEvidence()
-			save = now.Add(evidenceEvery)
+			if c.saveEvidence(now) {
+				save = now.Add(evidenceEvery)
+			}
 		}
 	}
 }

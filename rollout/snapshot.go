@@ -13,6 +13,7 @@ import (
 // if there are new ones. The saver calls it, never concurrently.
 func (c *Controller) writeState() error {
 	st := c.saver.store
+	c.encodeEvidence()
 	c.mu.Lock()
 	state, rises := c.snapshot(), c.rises()
 	var ds []Decision
@@ -84,7 +85,6 @@ func (c *Controller) snapshot() savedState {
 	for _, s := range c.ordered {
 		state.Services[s.name] = s.snapshot()
 	}
-	c.weighed = false
 	return state
 }
 
@@ -116,14 +116,4 @@ func (s *service) snapshot() savedService {
 // worth reports whether v says anything.
 func (v savedVersion) worth() bool {
 	return v.State != config.Active || v.Home != config.Active || v.Level != 0 || !v.Last.IsZero() || v.Judge != nil
-}
-
-// saveEvidence asks for a save if only evidence has changed since the last.
-func (c *Controller) saveEvidence() {
-	c.mu.Lock()
-	due := c.weighed
-	c.mu.Unlock()
-	if due {
-		c.saver.kick()
-	}
 }

@@ -18,8 +18,8 @@ type watched struct {
 	staged  string // and what its stage asks for; "": none runs
 	plain   plain  // what both follow from, outside of a rollout
 	verdict analysis.Verdict
-	weighed bool // judge knows more than evidence says
-	saved   json.RawMessage
+	weighed bool            // judge knows more than saved says
+	saved   json.RawMessage // the judge as it was encoded last; nil: there is none, or it is of another question or stage
 
 	tally  analysis.Tally  // what the blocks so far took in
 	taken  analysis.Counts // the same, of all traffic, in short
@@ -129,10 +129,13 @@ func (w *watched) stage(p analysis.PromotionOptions) {
 	w.staged = stageName(p)
 	if w.staged == "" {
 		w.judge.EndStage()
+		if w.saved != nil {
+			w.saved, w.weighed = nil, true
+		}
 		return
 	}
 	w.judge.Stage(p)
-	w.weighed = true
+	w.saved, w.weighed = nil, true
 }
 
 // stageName tells stages apart; "" is none.
@@ -153,14 +156,23 @@ func (w *watched) forget(s *service) {
 	w.weighed = true
 }
 
-// evidence is the judge as JSON, encoded anew only if it has weighed something.
+// encode brings saved up to what the judge knows.
+func (w *watched) encode() {
+	if !w.weighed || w.judge == nil {
+		return
+	}
+	raw, err := w.judge.MarshalJSON() // json.Marshal would read all of it once more
+	if err != nil {
+		raw = nil // evidence starts anew after a restart
+	}
+	w.saved, w.weighed = raw, false
+}
+
+// evidence is the judge as JSON, as it was encoded last: the saver decides when that is too old. What is of
+// another question is never saved.
 func (w *watched) evidence() json.RawMessage {
-	if w.weighed {
-		raw, err := json.Marshal(w.judge)
-		if err != nil {
-			raw = nil // evidence starts anew after a restart
-		}
-		w.saved, w.weighed = raw, false
+	if w.saved == nil {
+		w.encode()
 	}
 	return w.saved
 }
