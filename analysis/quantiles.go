@@ -24,14 +24,6 @@ func (w *Window) latencies(from int64) (sum [Buckets]uint64, answers uint64) {
 	if from <= w.began {
 		from = w.began - 1
 	}
-	for _, l := range w.rings.latencies {
-		if l == nil || l.span < (from+1)/latencySpan || l.span <= w.last/latencySpan-latencySlots {
-			continue
-		}
-		for i, n := range l.count {
-			sum[i] += uint64(n)
-			answers += uint64(n)
-		}
-	}
-	return sum, answers
+	w.rings.latencies.flush()
+	return w.rings.latencies.sum((from+1)/latencySpan, w.last/latencySpan)
 }

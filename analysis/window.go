@@ -13,8 +13,8 @@ const (
 // latencies of good answers by five seconds for five minutes. It subtracts readings
 // of cumulative counters, so it resets nothing and several windows may watch one
 // recorder. It belongs to one goroutine. The zero value is ready and small; its rings
-// (28 KiB) are made with the first request, and what it keeps of latencies (up to 100 KiB)
-// is let go after 15 minutes without one.
+// (13 KiB) are made with the first request, and what it keeps of latencies (8 bytes for each
+// five seconds and bucket that was hit) is let go after 15 minutes without one.
 type Window struct {
 	began   int64 // second of the first Observe
 	last    int64 // second of the newest one
@@ -26,20 +26,10 @@ type Window struct {
 type rings struct {
 	active    int64 // second of the last request
 	counts    [countSlots]slot
-	latencies [latencySlots]*latencySlot
-	seen      [Buckets]uint64
-	scratch   [Buckets]uint64
+	latencies spans
 }
 
-type slot struct {
-	second int64
-	Counts
-}
-
-type latencySlot struct {
-	span  int64 // second / latencySpan
-	count [Buckets]uint32
-}
+type slot struct{ second, requests, failed uint32 }
 
 // Seen is what a Window shows of its last seconds.
 type Seen struct {
@@ -52,7 +42,8 @@ type Seen struct {
 // Observe takes in what the recorders of one version counted since the last call, and puts
 // it to the second of now (Now). Call it once a second; the first call only begins the
 // window, what came before is not seen. It reports whether there was anything, and
-// costs a sum of a few counters a shard if not.
+// costs a sum of a few counters a shard if not. Latencies it reads at the end of each five seconds, or
+// when they are asked for, so it holds on to the recorders.
 func (w *Window) Observe(now int64, recorders ...*Recorder) bool {
 	var c Counts
 	for _, r := range recorders {
@@ -63,64 +54,37 @@ func (w *Window) Observe(now int64, recorders ...*Recorder) bool {
 		w.watched, w.began, w.seen = true, w.last, c
 		if c.Requests > 0 {
 			w.rings = &rings{active: w.last}
-			w.rings.read(recorders)
-			w.rings.seen = w.rings.scratch
+			w.rings.latencies.begin(recorders)
 		}
 		return false
 	}
 	d := c.Sub(w.seen)
-	if d.Requests == 0 {
-		if w.rings != nil && w.last-w.rings.active > countSlots {
-			w.rings.release()
-		}
-		return false
-	}
 	w.seen = c
 	if w.rings == nil {
+		if d.Requests == 0 {
+			return false
+		}
 		w.rings = new(rings)
 	}
 	w.rings.add(w.last, d, recorders)
-	return true
+	return d.Requests > 0
 }
 
 func (r *rings) add(now int64, d Counts, recorders []*Recorder) {
-	r.active = now
-	s := &r.counts[now%countSlots]
-	if s.second != now {
-		*s = slot{second: now}
+	if d.Requests > 0 {
+		r.active = now
+		s := &r.counts[now%countSlots]
+		if s.second != uint32(now) {
+			*s = slot{second: uint32(now)}
+		}
+		s.requests += uint32(d.Requests)
+		s.failed += uint32(d.Failed)
 	}
-	s.Counts = s.Add(d)
-	r.read(recorders)
-	span := now / latencySpan
-	l := r.latencies[span%latencySlots]
-	if l == nil {
-		l = new(latencySlot)
-		r.latencies[span%latencySlots] = l
-	}
-	if l.span != span {
-		*l = latencySlot{span: span}
-	}
-	for i, n := range r.scratch {
-		l.count[i] += uint32(n - min(n, r.seen[i]))
-	}
-	r.seen = r.scratch
-}
-
-// read sums the good answers' buckets of all shards into scratch.
-func (r *rings) read(recorders []*Recorder) {
-	clear(r.scratch[:])
-	for _, rec := range recorders {
-		rec.each(func(s *shard) {
-			for i := range r.scratch {
-				r.scratch[i] += s.buckets[ClassOK][i].Load()
-			}
-		})
+	r.latencies.add(now, d.good() > 0, recorders)
+	if now-r.active > countSlots {
+		r.latencies.release()
 	}
 }
-
-// release lets go of the latencies of a version that has been idle for long; what
-// was read last must stay, to subtract it.
-func (r *rings) release() { r.latencies = [latencySlots]*latencySlot{} }
 
 // Last shows the last d (1 s…15 min, whole seconds) up to the newest Observe.
 func (w *Window) Last(d time.Duration) Seen {
@@ -132,8 +96,8 @@ func (w *Window) Last(d time.Duration) Seen {
 	}
 	from := w.last - int64(d/time.Second)
 	for t := from + 1; t <= w.last; t++ {
-		if c := &w.rings.counts[t%countSlots]; c.second == t {
-			s.Counts = s.Add(c.Counts)
+		if c := &w.rings.counts[t%countSlots]; int64(c.second) == t {
+			s.Counts = s.Add(Counts{Requests: uint64(c.requests), Failed: uint64(c.failed)})
 		}
 	}
 	s.PerSecond = float64(s.Requests) / d.Seconds()
