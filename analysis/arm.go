@@ -13,12 +13,15 @@ type Arm struct {
 	Trip             *Trip
 	Load             *Utilization // what its instances report of themselves; nil: unknown
 	Exemplars        *Exemplars   // requests that failed lately; nil: none are kept
-	Spared           Sparing      // failures that no user saw; nil: unknown
+	Spared           Sparing      // failures that no user saw, and previews; nil: unknown
 }
 
-// Sparing counts failed first attempts that no user saw, as a retry or stable answered
-// instead, since the version is served.
-type Sparing interface{ Spared() uint64 }
+// Sparing counts, since the version is served, failed first attempts of users that they did not see, as a
+// retry or stable answered instead; and first attempts of testers' previews, which are nobody's users.
+type Sparing interface {
+	Spared() uint64
+	Previewed() Counts
+}
 
 // Cut tells the controller of a trip that a request, or a probe, decided inline.
 type Cut struct {

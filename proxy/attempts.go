@@ -118,6 +118,9 @@ func (x *exchange) settle(o analysis.Outcome, at int64) {
 	t.outcome = o
 	if t.number > 1 {
 		x.choice.Version.Retries[o].Add(1)
+		if x.preview && !o.Failed() && o <= analysis.ClientError {
+			x.choice.Version.PreviewsSaved.Add(1)
+		}
 	} else {
 		if !t.started {
 			// Of a streamed request the clock starts with its last byte.

@@ -44,6 +44,9 @@ func TestPreviewByHeader(t *testing.T) {
 	if split, ruled := w.version("v2").Split.Totals().Requests(), w.version("v2").Ruled.Totals().Requests(); split != 0 || ruled != 1 {
 		t.Errorf("counted %d times in the split, %d apart", split, ruled)
 	}
+	if n := w.version("v2").Previewed().Requests; n != 1 {
+		t.Errorf("%d previews counted", n)
+	}
 	if n := w.server.Stats().Mirrors; n != nil {
 		t.Errorf("mirrored: %v", n)
 	}

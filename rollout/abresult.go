@@ -72,30 +72,38 @@ type observed struct {
 	Split  analysis.Counts `json:"split"`
 	All    analysis.Counts `json:"all"`
 	Spared uint64          `json:"spared,omitempty"` // of All.Failed, what no user saw
+	Tested analysis.Counts `json:"tested,omitzero"`  // of All, testers' previews
 	OK     map[int]uint64  `json:"ok,omitempty"`     // good answers of the split by latency bucket; of ab_test
 
 	recorder *analysis.Recorder // what the readings below are of; nil: none yet
 	split    analysis.Totals
 	all      analysis.Totals
 	spared   uint64
+	tested   analysis.Counts
 	latency  *analysis.Latencies
 }
 
 // take adds what came since the last call. The first one after a start or a restart only begins.
 func (o *observed) take(w *watched) {
 	split, all := w.now()
-	spared := uint64(0)
+	spared, tested := uint64(0), analysis.Counts{}
 	if w.arm.Spared != nil {
-		spared = w.arm.Spared.Spared()
+		spared, tested = w.arm.Spared.Spared(), w.arm.Spared.Previewed()
 	}
 	if o.recorder == w.arm.Split {
 		o.Spared += spared - min(spared, o.spared)
+		o.Tested = o.Tested.Add(less(tested, o.tested))
 		o.Split = o.Split.Add(split.Sub(o.split).Counts())
 		o.All = o.All.Add(all.Sub(o.all).Counts())
 	} else {
 		o.latency = nil
 	}
-	o.recorder, o.split, o.all, o.spared = w.arm.Split, split, all, spared
+	o.recorder, o.split, o.all, o.spared, o.tested = w.arm.Split, split, all, spared, tested
+}
+
+// less is a without b, and never below zero.
+func less(a, b analysis.Counts) analysis.Counts {
+	return analysis.Counts{Requests: a.Requests - min(a.Requests, b.Requests), Failed: a.Failed - min(a.Failed, b.Failed)}
 }
 
 // takeLatencies does the same for latencies: a sum of 840 counters a shard.

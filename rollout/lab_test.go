@@ -51,6 +51,7 @@ type labVersion struct {
 	load         analysis.Utilization
 	failed       analysis.Exemplars
 	spared       atomic.Uint64
+	previews     [analysis.Outcomes]atomic.Uint64
 	state, back  config.State
 	probing      bool
 	good         int
@@ -59,6 +60,15 @@ type labVersion struct {
 
 // Spared are failures that a test says no user saw.
 func (v *labVersion) Spared() uint64 { return v.spared.Load() }
+
+// Previewed are what preview sent.
+func (v *labVersion) Previewed() analysis.Counts {
+	var t analysis.Totals
+	for o := range t.ByOutcome {
+		t.ByOutcome[o] = v.previews[o].Load()
+	}
+	return t.Counts()
+}
 
 func newLab() *lab {
 	return &lab{services: map[string]*labService{}, cuts: make(chan analysis.Cut, 64)}
@@ -314,9 +324,10 @@ func (l *lab) exemplars(service, version string, ids ...string) {
 }
 
 // preview sends a tester's request, which counts as sent by a rule.
-func (l *lab) preview(service, version string) {
+func (l *lab) preview(service, version string, o analysis.Outcome) {
 	v := l.version(service, version)
 	now := analysis.Now()
 	v.ruled.Start(0, now)
-	v.ruled.Record(0, now, now+int64(time.Millisecond), analysis.Success)
+	v.ruled.Record(0, now, now+int64(time.Millisecond), o)
+	v.previews[o].Add(1)
 }

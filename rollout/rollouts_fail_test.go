@@ -255,6 +255,11 @@ func TestExposedFailuresEndTheRollout(t *testing.T) {
 		b.serve(5*time.Second, 400, map[string]float64{"v1": 0.01})
 		b.serve(1*time.Second, 400, map[string]float64{"v2": 0.25}) // 5 of 20: not over the limit
 		b.wantPhase(PhaseRunning)
+		for range 50 {
+			b.lab.preview("shop", "v2", analysis.ServerError) // testers are no users
+		}
+		b.serve(time.Second, 400, map[string]float64{"v1": 0.01})
+		b.wantPhase(PhaseRunning)
 		for range 3 { // each of these failures stable answered instead
 			b.lab.version("shop", "v2").spared.Add(5)
 			b.serve(time.Second, 400, map[string]float64{"v2": 0.25})

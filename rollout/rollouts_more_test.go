@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/analysis"
 	"sluice/config"
 )
 
@@ -145,7 +146,7 @@ func TestBlueGreenSwitchesAtOnce(t *testing.T) {
 			t.Errorf("previews show %q", b.lab.services["shop"].candidate)
 		}
 		for range 5 {
-			b.lab.preview("shop", "v2")
+			b.lab.preview("shop", "v2", analysis.Success)
 		}
 		b.serve(5*time.Second, 400, nil)
 		b.wantStable("v2")

@@ -166,12 +166,12 @@ func (cs *course) exposure() (more float64, canary, stable analysis.Counts) {
 	return float64(canary.Failed) - stable.Rate()*float64(canary.Requests), canary, stable
 }
 
-// shown are the requests of o, and the failures that users saw.
+// shown are the users' requests of o, and the failures that they saw: previews are testers'.
 func (o *observed) shown() analysis.Counts {
 	if o == nil {
 		return analysis.Counts{}
 	}
-	c := o.All
+	c := less(o.All, o.Tested)
 	c.Failed -= min(c.Failed, o.Spared)
 	return c
 }

@@ -36,6 +36,9 @@ func (s *Service) Finish(c *Choice, shard uint32, start, end int64, o analysis.O
 	}
 	rec := c.recorder()
 	rec.Record(shard, start, end, o)
+	if c.Why == ByPreview {
+		c.Version.Previews[o].Add(1)
+	}
 	if o.Failed() {
 		rec.FailedKey(c.user, end) // one user's failures are not many users'
 	}

@@ -3,6 +3,7 @@ package router
 import (
 	"testing"
 
+	"sluice/analysis"
 	"sluice/config"
 )
 
@@ -58,6 +59,11 @@ func TestPreviewWinsOverRulesAndStickiness(t *testing.T) {
 	s.Finish(&c, 0, 1, 2, 1)
 	if split, ruled := c.Version.Split.Totals().Requests(), c.Version.Ruled.Totals().Requests(); split != 0 || ruled != 1 {
 		t.Errorf("counted %d times in the split and %d times apart", split, ruled)
+	}
+	s.Start(&c, 0, 2)
+	s.Finish(&c, 0, 2, 3, analysis.ServerError)
+	if got := c.Version.Previewed(); got != (analysis.Counts{Requests: 2, Failed: 1}) {
+		t.Errorf("%+v are testers'", got)
 	}
 }
 

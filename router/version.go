@@ -21,9 +21,11 @@ type Version struct {
 	Active        atomic.Int64       // requests in flight
 	Retrying      atomic.Int64       // retries in flight
 	Retries       [analysis.Outcomes]atomic.Uint64
-	Shielded      atomic.Uint64 // failures that stable answered instead
-	Injected      atomic.Uint64 // requests and copies with an injected fault; they stand in no recorder
-	ShieldBudget  Budget        // what this version, as stable, takes over from others
+	Shielded      atomic.Uint64                    // failures that stable answered instead
+	Previews      [analysis.Outcomes]atomic.Uint64 // first attempts of testers; they stand in Ruled as well
+	PreviewsSaved atomic.Uint64                    // of Retries, those of previews that went well
+	Injected      atomic.Uint64                    // requests and copies with an injected fault; they stand in no recorder
+	ShieldBudget  Budget                           // what this version, as stable, takes over from others
 
 	standing  atomic.Pointer[standing]  // nil: Active
 	injection atomic.Pointer[injection] // nil: none
@@ -52,14 +54,23 @@ func newVersion(service, name string) *Version {
 	return v
 }
 
-// Spared counts failed first attempts that no user saw: another endpoint of the version, or
+// Spared counts failed first attempts of users that they did not see: another endpoint of the version, or
 // stable, answered instead. Where `retries.on` names statuses below 500, retries of these count too.
 func (v *Version) Spared() uint64 {
 	n := v.Shielded.Load()
 	for _, good := range []analysis.Outcome{analysis.Success, analysis.Redirect, analysis.ClientError} {
 		n += v.Retries[good].Load()
 	}
-	return n
+	return n - min(n, v.PreviewsSaved.Load())
+}
+
+// Previewed counts the first attempts of testers' previews.
+func (v *Version) Previewed() analysis.Counts {
+	var t analysis.Totals
+	for o := range t.ByOutcome {
+		t.ByOutcome[o] = v.Previews[o].Load()
+	}
+	return t.Counts()
 }
 
 // State is the version's state now.
