@@ -106,5 +106,9 @@ func (m *move) leave(state, text string) {
 
 func (m *move) passedText() string {
 	p := m.Stages[m.Stage]
-	return fmt.Sprintf("stage %s passed after %v and %d requests", m.stageName(), p.Spent.Round(time.Second), p.Requests)
+	took := p.Spent
+	if !p.EnteredAt.IsZero() {
+		took = max(took, m.at.Sub(p.EnteredAt)) // a clock that was set back leaves what was observed
+	}
+	return fmt.Sprintf("stage %s passed after %v and %d requests", m.stageName(), took.Round(time.Second), p.Requests)
 }
