@@ -142,6 +142,9 @@ func at(e *upstream.Endpoint) string {
 // health runs the service's checks once.
 func (s *Subject) health(ctx context.Context) []Finding {
 	const name = "health"
+	if why := s.Service.BlindStandby(); why != "" {
+		return not(name, Warning, "%s", why)
+	}
 	if s.Service.Health == nil {
 		return ok(name, Warning, "the service has no health checks: only its traffic shows whether an endpoint works")
 	}

@@ -54,7 +54,7 @@ func validateText(cmd *cobra.Command, file string, cfg *config.Config, err error
 	for _, part := range cfg.Inactive() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: note: %s\n", file, part)
 	}
-	for _, w := range warnings(cfg) {
+	for _, w := range append(warnings(cfg), blindStandbys(cfg)...) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file, w)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", file)
@@ -74,7 +74,7 @@ func validateJSON(cmd *cobra.Command, file string, cfg *config.Config, err error
 		Warned []string       `json:"warnings,omitempty"`
 	}{File: file, Valid: len(faults) == 0, Faults: faults}
 	if cfg != nil {
-		result.Notes, result.Warned = cfg.Inactive(), warnings(cfg)
+		result.Notes, result.Warned = cfg.Inactive(), append(warnings(cfg), blindStandbys(cfg)...)
 	}
 	if err := json.NewEncoder(cmd.OutOrStdout()).Encode(result); err != nil {
 		return err

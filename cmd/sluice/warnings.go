@@ -45,6 +45,18 @@ func warnings(cfg *config.Config) []string {
 	return all
 }
 
+// blindStandbys are promises of a way back that rest on nothing that sluice can see, as "PATH: why". They stand apart
+// from warnings, as a file to copy can't know anybody's health path.
+func blindStandbys(cfg *config.Config) []string {
+	var all []string
+	for i := range cfg.Services {
+		if why := cfg.Services[i].BlindStandby(); why != "" {
+			all = append(all, fmt.Sprintf("services[%d].rollout.standby: %s", i, why))
+		}
+	}
+	return all
+}
+
 // pointRule is a condition on the window's figure, taken literally.
 func pointRule(g *config.Guard, th config.Threshold) (analysis.PointRule, bool) {
 	r := analysis.PointRule{PerSecond: assumedRPS, Share: assumedShare, Base: assumedRate, Ratio: th.Ratio, Limit: th.Value,

@@ -8,6 +8,35 @@ import (
 	"testing"
 )
 
+// A standby without health checks is a way back to nobody knows what.
+func TestBlindStandbyIsWarnedOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sluice.yaml")
+	for _, c := range []struct {
+		more   string
+		warned bool
+	}{
+		{"    rollout: {strategy: blue_green, canary: v2}\n", true},
+		{"    rollout: {strategy: blue_green, canary: v2, standby: 0s}\n", false},
+		{"    rollout: {strategy: blue_green, canary: v2}\n    health: {checks: [{path: /health}]}\n", false},
+		{"    rollout: {strategy: shadow, canary: v2}\n    mirror: {to: v2, percent: 10, compare: true}\n", false},
+		{"", false},
+	} {
+		text := "services:\n  - name: shop\n    routes: [{path: /}]\n    stable: v1\n    versions:\n" +
+			"      - {name: v1, weight: 100, endpoints: [\"http://127.0.0.1:9001\"]}\n      - {name: v2, weight: 0, endpoints: [\"http://127.0.0.1:9002\"]}\n" + c.more
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := call(t, "validate", "-c", path)
+		if err != nil || strings.Contains(out, "warning: services[0].rollout.standby: the service has no health checks") != c.warned {
+			t.Errorf("%s: got %v and %s", c.more, err, out)
+		}
+		out, err = call(t, "validate", "-c", path, "-o", "json")
+		if err != nil || strings.Contains(out, "services[0].rollout.standby") != c.warned {
+			t.Errorf("%s: got %v and %s", c.more, err, out)
+		}
+	}
+}
+
 func TestWindowIsWarnedOf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sluice.yaml")
 	guarded := func(guard string) string {
