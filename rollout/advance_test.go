@@ -157,6 +157,9 @@ func (s *story) put(in runInput) {
 	var todo []runAction
 	s.r, todo = advance(s.r, in)
 	s.carryOut(todo)
+	if in.what == runDone && s.r.due() {
+		s.put(runInput{what: runTick, seen: s.seen})
+	}
 }
 
 // carryOut says what is to be done, and answers the tasks that pass at once.

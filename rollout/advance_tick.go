@@ -30,6 +30,24 @@ func (m *move) tick(seen sight, passed time.Duration) {
 	if m.held(seen, passed) {
 		return
 	}
+	m.stand(seen, passed)
+	for range len(m.Plan.Stages) + 3 { // each of them once at most; what was reached may begin in the same look
+		if !m.due() {
+			return
+		}
+		m.stand(seen, 0)
+	}
+}
+
+// due reports whether the run has come to a place where a look at how things are is all that it needs to go on: after a
+// stage, as what was seen in it stands. The first weight waits for the seconds that a start takes to be seen whole.
+func (r *run) due() bool {
+	return r.live() && r.Stage > 0 && !r.Paused && r.Task == 0 && r.Waiting == "" && r.Retry == 0 &&
+		(r.Station == atEntry || r.Station == atShift || r.Station == atPromotion)
+}
+
+// stand lets time pass at the run's station.
+func (m *move) stand(seen sight, passed time.Duration) {
 	switch m.Station {
 	case atEntry:
 		m.tickEntry(seen, passed)

@@ -222,3 +222,19 @@ func TestCanaryFromStartToFinish(t *testing.T) {
 		}
 	})
 }
+
+// TestNextWeightComesInTheSameLook: nothing lies between a stage that has passed and the weight of the next.
+func TestNextWeightComesInTheSameLook(t *testing.T) {
+	running(t, Options{Outside: &world{}, StateDir: t.TempDir()}, one(canaryShop(500, 2500)), func(b *bench) {
+		b.serve(10*time.Second, 400, nil)
+		b.start()
+		for b.Rollout("shop").Stages[0].State != "passed" {
+			b.splitSecond("shop", 400, nil)
+		}
+		b.wantWeights(7500, 2500)
+		for b.Rollout("shop").Stages[1].State != "passed" {
+			b.splitSecond("shop", 400, nil)
+		}
+		b.wantPhase(PhasePromoted)
+	})
+}

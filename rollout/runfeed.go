@@ -15,6 +15,10 @@ func (c *Controller) feed(s *service, in runInput) {
 	before := s.course.Run
 	next, todo := advance(before, in)
 	c.turn(s, in, before, next, todo)
+	if in.what == runDone && s.course.Run.due() {
+		now := time.Now() // the next weight waits for no second that begins
+		c.feed(s, runInput{at: now, what: runTick, seen: c.look(s, now)})
+	}
 }
 
 // turn puts next in place of the run before and does what it asks for.
