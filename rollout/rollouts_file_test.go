@@ -354,3 +354,37 @@ func TestFigureWithoutJSONCostsNoRollout(t *testing.T) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 }
+
+// TestSupersededEndOutlivesTheProcess: the hooks of a run whose place another has taken are not lost with the process, nor
+// called again once they are through.
+func TestSupersededEndOutlivesTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		o := Options{StateDir: t.TempDir(), Outside: &world{call: func(ctx context.Context, at Situation) []HookResult {
+			if at.Point == PointAfterRollout {
+				<-ctx.Done() // until the process ends
+			}
+			return nil
+		}}}
+		var key string
+		life(t, o, one(canaryShop(500)), func(b *bench) {
+			key = b.start().ID + "/" + PointAfterRollout
+			b.serve(5*time.Second, 400, nil)
+			b.start()
+			b.serve(5*time.Second, 400, nil)
+		})
+		for lives, want := range []int{1, 0} {
+			out := &world{}
+			o.Outside = out
+			life(t, o, one(canaryShop(500)), func(b *bench) { b.serve(2*time.Second, 400, nil) })
+			if n := out.asked(PointAfterRollout); n != want {
+				t.Fatalf("in life %d asked %d times for %s, want %d", lives+2, n, PointAfterRollout, want)
+			}
+			for _, at := range out.called {
+				if at.Point == PointAfterRollout && (at.Key != key || at.Phase != PhaseSuperseded) {
+					t.Errorf("asked as %s, %s, want %s", at.Key, at.Phase, key)
+				}
+			}
+		}
+	})
+}

@@ -82,7 +82,7 @@ func (c *Controller) beginRollout(s *service, plan itinerary, cmd Command) {
 		}
 	}
 	r, todo := begin(plan, runID(s.name, at, before), cmd.By, at)
-	s.course = &course{coursed: coursed{Run: r, Config: c.config, Canaries: s.canaries(plan.Canary)}}
+	s.course = &course{coursed: coursed{Run: r, Config: c.config, Canaries: s.canaries(plan.Canary), Owed: c.owed(s)}}
 	if v := versionOf(s.cfg, plan.Canary); v != nil {
 		s.course.Labels = maps.Clone(v.Labels)
 		s.rolled[v.Name] = fingerprint(v)

@@ -57,45 +57,6 @@ func (c *Controller) record(s *service) {
 	c.past.Add(h)
 }
 
-// closeDown calls the hooks of the end of the rollout of s, beside everything else: those
-// of rollback, once its decision is on disk if the disk lets it; if one fails, those
-// of rollback_failed; then those of after_rollout. After a crash they are called again, with
-// the same keys. c.mu is held.
-func (c *Controller) closeDown(s *service) {
-	cs := s.course
-	if c.outside == nil {
-		cs.Closing = false
-		return
-	}
-	r := &cs.Run
-	back := r.Phase == PhaseRolledBack || r.Phase == PhaseAborted
-	at := func(point string) Situation {
-		phase := ""
-		if r.Undone {
-			phase = "undone/"
-		}
-		return c.situation(s, point, r.ID+"/"+phase+point)
-	}
-	rollback, failed, after := at(PointRollback), at(PointRollbackFailed), at(PointAfterRollout)
-	id, phase := r.ID, r.Phase
-	c.tasks.Go(func() {
-		_ = c.saver.wait(saveGrace) // it tells of failures itself
-		if back && !c.callEnd(s.name, id, rollback) {
-			c.callEnd(s.name, id, failed)
-		}
-		c.callEnd(s.name, id, after)
-		if c.life.Err() != nil {
-			return // not through: the next process goes on
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if s.course != nil && s.course.Run.ID == id && s.course.Run.Phase == phase {
-			s.course.Closing = false
-			c.saver.kick()
-		}
-	})
-}
-
 // callEnd calls the hooks of one point, and reports whether they passed.
 func (c *Controller) callEnd(service, id string, at Situation) bool {
 	ctx, cancel := context.WithTimeout(c.life, mostHooks)

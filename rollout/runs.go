@@ -43,6 +43,7 @@ type coursed struct {
 	Undone    time.Time            `json:"undone_at,omitzero"`   // after the promotion
 	Captured  map[string]any       `json:"captured,omitempty"`   // how things were at its failure
 	Closing   bool                 `json:"closing,omitempty"`    // ended, and the hooks that follow are not through
+	Owed      []ending             `json:"owed,omitempty"`       // of runs before this one, the same
 }
 
 // rolls reports whether the service has a rollout that has not ended.
@@ -118,6 +119,10 @@ func (cs *course) save() json.RawMessage {
 	if err != nil {
 		bare := cs.coursed
 		bare.Captured, bare.Shadow = nil, nil
+		bare.Owed = slices.Clone(cs.Owed)
+		for i := range bare.Owed {
+			bare.Owed[i].At.Evidence = nil
+		}
 		raw, _ = json.Marshal(bare) // nothing in it can fail
 	}
 	return raw

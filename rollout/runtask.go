@@ -72,6 +72,11 @@ func (c *Controller) launchAll() {
 		if s.course.task != nil {
 			c.launch(s.course.task)
 		}
+		for _, e := range s.course.Owed {
+			if c.outside != nil {
+				c.callEnding(s, e)
+			}
+		}
 		if s.course.Closing {
 			c.closeDown(s)
 		}
