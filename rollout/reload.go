@@ -84,6 +84,9 @@ func (c *Controller) plan(cfg *config.Service) *plan {
 		p.fileWins()
 	} else {
 		p.keep()
+		if why := undoes(p.cfg, p.live.Stable, p.hash); why != "" {
+			p.note("weights", p.live.Stable, why)
+		}
 	}
 	p.stand()
 	return p
@@ -122,6 +125,9 @@ func (p *plan) begin() {
 func (p *plan) fileWins() {
 	p.fresh, p.won = true, true
 	before := list(p.live)
+	if why := undoes(p.cfg, p.live.Stable, ""); why != "" {
+		p.note("alert", p.live.Stable, why)
+	}
 	p.live = p.declared
 	p.live.BP = maps.Clone(p.declared.BP)
 	p.live.At = time.Now().UTC()

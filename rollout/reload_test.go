@@ -71,6 +71,48 @@ func TestFileWinsWhenItsUnitChanges(t *testing.T) {
 	}
 }
 
+// TestPromotionThatTheFileTakesBackIsTold: before, at each reload that changes nothing of it, and at the one that does.
+func TestPromotionThatTheFileTakesBackIsTold(t *testing.T) {
+	dir := t.TempDir()
+	s := shop(10000, 0)
+	running(t, Options{StateDir: dir}, one(s), func(b *bench) {
+		b.mu.Lock()
+		err := b.force(b.services["shop"], config.Weights{Stable: "v2", BP: map[string]int{"v1": 0, "v2": 10000}, By: "rollout"})
+		b.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.load(s)
+		if told := b.events("weights"); !strings.Contains(told[len(told)-1].Message, "v2 is stable now, and v1 in the file: adding") {
+			t.Errorf("a reload tells %+v", told)
+		}
+	})
+	wider := s
+	wider.Versions = append(slices.Clone(s.Versions), config.Version{Name: "v3"})
+	kept := wider
+	kept.Stable = "v2"
+	for _, c := range []struct {
+		file config.Service
+		want string
+	}{
+		{s, "v2 is stable now, and v1 in the file"},
+		{wider, "which makes v1 stable in place of v2"},
+		{kept, ""},
+	} {
+		told, err := Undone(dir, configOf(c.file))
+		if got := told["shop"]; err != nil || c.want == "" && got != "" || !strings.Contains(got, c.want) || got != "" && !strings.Contains(got, "write stable: v2") {
+			t.Errorf("got %q and %v, want %q", got, err, c.want)
+		}
+	}
+	if told, err := Undone(t.TempDir(), configOf(s)); len(told) > 0 || err != nil {
+		t.Errorf("without state: %v, %v", told, err)
+	}
+	b := newBench(t, Options{StateDir: dir}, wider)
+	if e := b.events("alert"); len(e) != 1 || !strings.Contains(e[0].Message, "makes v1 stable in place of v2") {
+		t.Errorf("alerts are %+v", e)
+	}
+}
+
 func TestRefusedSwapChangesNothing(t *testing.T) {
 	b := newBench(t, Options{}, shop(9000, 1000))
 	refusal := errors.New("port taken")

@@ -17,7 +17,8 @@ func newValidateCommand() *cobra.Command {
 		Short: "check a configuration and print every fault with its place",
 		Long: `Check a configuration without running it: every fault is printed as FILE:LINE:COL: path: what
 is wrong, and the exit code is 1. A valid file may still get notes (parsed, but not active in
-this release) and warnings (legal, and seldom wanted).`,
+this release) and warnings (legal, and seldom wanted; or a promotion, known from state.dir, that
+the file takes back).`,
 		Example: "  sluice validate\n  sluice validate -c sluice.yaml --output json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +55,7 @@ func validateText(cmd *cobra.Command, file string, cfg *config.Config, err error
 	for _, part := range cfg.Inactive() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: note: %s\n", file, part)
 	}
-	for _, w := range append(warnings(cfg), blindStandbys(cfg)...) {
+	for _, w := range cautions(cfg) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file, w)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", file)
@@ -74,7 +75,7 @@ func validateJSON(cmd *cobra.Command, file string, cfg *config.Config, err error
 		Warned []string       `json:"warnings,omitempty"`
 	}{File: file, Valid: len(faults) == 0, Faults: faults}
 	if cfg != nil {
-		result.Notes, result.Warned = cfg.Inactive(), append(warnings(cfg), blindStandbys(cfg)...)
+		result.Notes, result.Warned = cfg.Inactive(), cautions(cfg)
 	}
 	if err := json.NewEncoder(cmd.OutOrStdout()).Encode(result); err != nil {
 		return err

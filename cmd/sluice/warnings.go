@@ -7,6 +7,7 @@ import (
 
 	"sluice/analysis"
 	"sluice/config"
+	"sluice/rollout"
 )
 
 // Traffic that the warning about mode window assumes, as a file tells none.
@@ -55,6 +56,27 @@ func blindStandbys(cfg *config.Config) []string {
 		}
 	}
 	return all
+}
+
+// undone are promotions that the file would take back, as "PATH: why", by what the state directory holds. State that
+// can't be read, another user's say, tells nothing.
+func undone(cfg *config.Config) []string {
+	told, err := rollout.Undone(cfg.State.Dir, cfg)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for i := range cfg.Services {
+		if why := told[cfg.Services[i].Name]; why != "" {
+			all = append(all, fmt.Sprintf("services[%d].stable: %s", i, why))
+		}
+	}
+	return all
+}
+
+// cautions are all that validate warns of: the file's own, and what it means to a state that there is.
+func cautions(cfg *config.Config) []string {
+	return slices.Concat(warnings(cfg), blindStandbys(cfg), undone(cfg))
 }
 
 // pointRule is a condition on the window's figure, taken literally.

@@ -37,6 +37,27 @@ func TestBlindStandbyIsWarnedOf(t *testing.T) {
 	}
 }
 
+// What a file does to a version that became stable meanwhile is told before it is loaded.
+func TestValidateTellsWhatTakesAPromotionBack(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sluice.yaml")
+	text := "state: {dir: " + dir + "}\nservices:\n  - name: shop\n    routes: [{path: /}]\n    stable: v1\n    versions:\n" +
+		"      - {name: v1, weight: 100, endpoints: [\"http://127.0.0.1:9001\"]}\n      - {name: v2, weight: 0, endpoints: [\"http://127.0.0.1:9002\"]}\n"
+	state := `{"schema":1,"services":{"shop":{"declared":"of another file","stable":"v2","weights_bp":{"v1":0,"v2":10000}}}}`
+	for name, content := range map[string]string{path: text, filepath.Join(dir, "state.json"): state} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := call(t, "validate", "-c", path)
+	if err != nil || !strings.Contains(out, "warning: services[0].stable: the file's weights or versions changed, which makes v1 stable in place of v2") {
+		t.Errorf("got %v and %s", err, out)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("validate left %v behind, %v", entries, err)
+	}
+}
+
 func TestWindowIsWarnedOf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sluice.yaml")
 	guarded := func(guard string) string {
