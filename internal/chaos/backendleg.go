@@ -134,8 +134,8 @@ func (l *lab) silentAnswers() error {
 		return err
 	}
 	late, well := report.Status[504], report.Status[200]
-	l.table.Judge("backend leg, half-open without retries.on timeout: 504 for those who meet it", late > 0 && late <= 20 && late+well == report.Requests,
-		outcome(&report), fmt.Sprintf("1–20 of %d, no other failure", report.Requests))
+	l.table.Judge("backend leg, half-open without retries.on timeout: 504 for those who meet it", g.toxic.Bitten() > 0 && late > 0 && late <= 20 && late+well == report.Requests,
+		fmt.Sprintf("%s, %d pieces swallowed", outcome(&report), g.toxic.Bitten()), fmt.Sprintf("1–20 of %d, no other failure", report.Requests))
 	return nil
 }
 
