@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from './api/types'
 import { useKeys } from './lib/keys'
-import { route, toAPI, toOverview } from './lib/route'
+import { route, toAPI, toDelivery, toOverview } from './lib/route'
 import { useStore } from './lib/store'
 import { API } from './pages/api'
+import { Delivery } from './pages/delivery'
 import { Overview } from './pages/overview'
 import { ServicePage } from './pages/service'
 import { SignIn } from './pages/signin'
@@ -45,7 +46,7 @@ function Signed({ who }: { who: Session }) {
   const where = useStore(route)
   const [help, setHelp] = useState(false)
   useEffect(() => watchEvents(), [])
-  useKeys({ '?': () => setHelp(true), g: () => { location.hash = toOverview } })
+  useKeys({ '?': () => setHelp(true), g: () => { location.hash = toOverview }, d: () => { location.hash = toDelivery } })
   const title = where.page === 'service' ? `${where.name} · sluice` : 'sluice'
   useEffect(() => { document.title = title }, [title])
   return (
@@ -55,6 +56,7 @@ function Signed({ who }: { who: Session }) {
         <a class="brand" href={toOverview}><Logo />sluice</a>
         <nav aria-label="Pages">
           <a href={toOverview} aria-current={where.page === 'overview' ? 'page' : undefined}>Services</a>
+          <a href={toDelivery} aria-current={where.page === 'delivery' ? 'page' : undefined}>Delivery</a>
           <a href={toAPI} aria-current={where.page === 'api' ? 'page' : undefined}>API</a>
         </nav>
         <span class="grow" />
@@ -69,6 +71,7 @@ function Signed({ who }: { who: Session }) {
       <main id="main" tabIndex={-1}>
         {where.page === 'overview' && <Overview />}
         {where.page === 'service' && <ServicePage key={where.name} name={where.name} />}
+        {where.page === 'delivery' && <Delivery />}
         {where.page === 'api' && <API />}
       </main>
       <div class="hidden" role="log" aria-live="polite">{useStore(announced)}</div>

@@ -107,13 +107,13 @@ func TestPartsFailAlone(t *testing.T) {
 	page.until("the dialog to go on", `document.querySelector("`+applyWeights+`")`)
 	page.press("Escape")
 	page.click("[data-failed=decisions] button")
-	page.until("all of it", `!document.querySelector(".failed") && document.querySelectorAll(".plot canvas").length === 4 && document.querySelector(".path")`)
+	page.until("all of it", `!document.querySelector(".absent") && document.querySelectorAll(".plot canvas").length === 4 && document.querySelector(".path")`)
 
 	f.refuse(broken)
 	page.until("plots that are old", failed("plots")+`?.innerText.includes("may be old") && document.querySelectorAll(".plot canvas").length === 4`)
 	page.until("a rollout that is old", failed("rollout")+` && document.querySelector(".path")`)
 	f.refuse(nil)
-	page.until("all of it again", `!document.querySelector(".failed")`)
+	page.until("all of it again", `!document.querySelector(".absent")`)
 }
 
 // What a person did and the server refused is said at once, and stays until it is dismissed or done after all.
@@ -163,6 +163,9 @@ func TestTwoSluicesOneBrowser(t *testing.T) {
 	v1, v2 := startShopper(t, 0), startShopper(t, 0)
 	one := bootWith(t, operatorSecret, roles, "services:\n"+shopService("shop", v1, v2, 20, ""))
 	two := bootWith(t, operatorSecret, roles, "services:\n"+shopService("cart", v1, v2, 20, ""))
+	if host := func(p *process) string { h, _, _ := strings.Cut(p.admin, ":"); return h }; host(one) != host(two) {
+		t.Fatalf("%s and %s are two hosts: they share no cookie", one.admin, two.admin)
+	}
 	page := newTab(t, b)
 	page.forgive("401")
 	signIn := func(p *process, secret, service string) {

@@ -34,19 +34,7 @@ func TestAccessible(t *testing.T) {
 	p.gate("shop", "stage:expansion")
 	page := newTab(t, b)
 	page.forgive("401")
-	look := func(what string) {
-		t.Helper()
-		var found []struct {
-			ID, Impact, Help string
-			Nodes            []struct{ HTML, FailureSummary string }
-		}
-		page.ask(axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical"))`, &found)
-		for _, v := range found {
-			for _, n := range v.Nodes {
-				t.Errorf("%s: %s (%s): %s\n%s\n%s", what, v.ID, v.Impact, v.Help, tail(n.HTML, 300), n.FailureSummary)
-			}
-		}
-	}
+	look := func(what string) { t.Helper(); page.accessible(axe, what) }
 	page.open(p.page(""))
 	page.until("the sign-in", `document.querySelector("#token")`)
 	look("sign-in")
@@ -58,20 +46,12 @@ func TestAccessible(t *testing.T) {
 		page.theme(theme)
 		for _, width := range []int{1440, 3840, 320} {
 			page.viewport(width, 900, 1, width < 500)
-			for _, where := range []string{"#/", "#/services/shop", "#/services/cart", "#/api"} {
+			for _, where := range []string{"#/", "#/services/shop", "#/services/cart", "#/delivery", "#/api"} {
 				page.ask("location.hash = "+quoted(where), nil)
-				page.until("the page", map[bool]string{true: `document.querySelector(".operation")`, false: `document.querySelector("[data-version=v2]")`}[strings.Contains(where, "api")])
+				page.until("the page", shownAt(where))
 				page.until("the plots", `!location.hash.includes("services/") || document.querySelector(".plot canvas")`)
 				look(theme + " " + where)
-				var over float64 // of all that there is
-				if page.ask("document.documentElement.scrollWidth", &over); over > float64(width) {
-					t.Errorf("%s at %d pixels: it takes %v", where, width, over)
-				}
-				var cut []string
-				page.ask(`[...document.querySelectorAll("main *, header *")].filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, .stages, .hidden, .actions, .u-over, svg")).map(e => e.className + ": " + e.textContent.slice(0, 40))`, &cut)
-				if len(cut) > 0 {
-					t.Errorf("%s at %d pixels: beyond the edge: %q", where, width, cut)
-				}
+				page.fits(width, where)
 			}
 		}
 		page.viewport(1440, 900, 1, false)
@@ -89,5 +69,45 @@ func TestAccessible(t *testing.T) {
 		look(theme + " help")
 		page.press("Escape")
 		page.until("the dialog to close", `!document.querySelector("dialog")`)
+	}
+}
+
+// shownAt is true once the page has what stands at an address.
+func shownAt(where string) string {
+	switch {
+	case strings.HasSuffix(where, "api"):
+		return `document.querySelector(".operation")`
+	case strings.HasSuffix(where, "delivery"):
+		return `document.querySelector(".delivery .empty, .delivery .figures")`
+	}
+	return `document.querySelector("[data-version=v2]")`
+}
+
+// accessible fails the test for what axe-core finds serious in the page as it is.
+func (p *tab) accessible(axe, what string) {
+	p.t.Helper()
+	var found []struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
+	}
+	p.ask(axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical"))`, &found)
+	for _, v := range found {
+		for _, n := range v.Nodes {
+			p.t.Errorf("%s: %s (%s): %s\n%s\n%s", what, v.ID, v.Impact, v.Help, tail(n.HTML, 300), n.FailureSummary)
+		}
+	}
+}
+
+// fits fails the test for what lies beyond the edge of a page of this width.
+func (p *tab) fits(width int, where string) {
+	p.t.Helper()
+	var over float64 // of all that there is
+	if p.ask("document.documentElement.scrollWidth", &over); over > float64(width) {
+		p.t.Errorf("%s at %d pixels: it takes %v", where, width, over)
+	}
+	var cut []string
+	p.ask(`[...document.querySelectorAll("main *, header *")].filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, .stages, .hidden, .actions, .u-over, svg")).map(e => e.className + ": " + e.textContent.slice(0, 40))`, &cut)
+	if len(cut) > 0 {
+		p.t.Errorf("%s at %d pixels: beyond the edge: %q", where, width, cut)
 	}
 }

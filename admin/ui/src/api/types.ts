@@ -112,3 +112,12 @@ export interface PastRollout {
   id: string; service: string; strategy: string; canary: string; from: string; by: string
   started_at: string; ended_at: string; outcome: Phase; reason: string
 }
+
+export interface Figure { value: number | null; count: number; of: number }
+export interface Spread { median_s: number | null; p90_s: number | null; count: number; of: number }
+export interface KPIs {
+  service?: string; window_s: number; since: string; until: string
+  runs: { ended: number; promoted: number; rolled_back: number; aborted: number; superseded: number; completed: number; undone: number; unseen: number }
+  deployment_frequency: Figure; lead_time: Spread; time_to_restore: Spread
+  change_failure_rate: Figure; rollback_rate: Figure; success_rate: Figure
+}

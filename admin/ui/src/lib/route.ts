@@ -5,6 +5,7 @@ import { Store } from './store'
 export type Route =
   | { page: 'overview' }
   | { page: 'service'; name: string }
+  | { page: 'delivery' }
   | { page: 'api' }
 
 export function parse(fragment: string): Route {
@@ -16,7 +17,7 @@ export function parse(fragment: string): Route {
       return { page: 'overview' }
     }
   }
-  return parts[0] === 'api' ? { page: 'api' } : { page: 'overview' }
+  return parts[0] === 'api' || parts[0] === 'delivery' ? { page: parts[0] } : { page: 'overview' }
 }
 
 export const route = new Store<Route>(parse(location.hash))
@@ -26,5 +27,6 @@ window.addEventListener('hashchange', () => {
 })
 
 export const toOverview = '#/'
+export const toDelivery = '#/delivery'
 export const toAPI = '#/api'
 export function toService(name: string): string { return `#/services/${encodeURIComponent(name)}` }

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks'
 import { ofService } from '../api/client'
-import type { Comparison, Decision, Distribution, Faults, PastRollout, Rollout, Series, Service, Verb, Version } from '../api/types'
+import type { Comparison, Decision, Distribution, Faults, KPIs, PastRollout, Rollout, Series, Service, Verb, Version } from '../api/types'
 import { useNow } from '../lib/clock'
 import { age } from '../lib/format'
 import { useKeys } from '../lib/keys'
@@ -11,6 +11,7 @@ import { Stuck } from '../parts/banner'
 import { Checks } from '../parts/checks'
 import { Decisions } from '../parts/decisions'
 import { Evidence } from '../parts/evidence'
+import { Figures } from '../parts/figures'
 import { History } from '../parts/history'
 import { Latency } from '../parts/latency'
 import { Mirror } from '../parts/mirror'
@@ -160,9 +161,16 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
         <section class="card"><h2>Events</h2><Timeline events={events} chosen={event} /></section>
       </div>
       {(compared.error || (compared.value?.mirrored ?? 0) > 0) && <section class="card"><h2>Mirrored traffic</h2><Part what="comparison" from={compared}>{(c) => <Mirror comparison={c} />}</Part></section>}
-      {(past.error || (past.value?.rollouts.length ?? 0) > 0) && <section class="card"><h2>Past rollouts</h2><Part what="past rollouts" from={past}>{(p) => <History rollouts={p.rollouts} />}</Part></section>}
+      {(past.error || (past.value?.rollouts.length ?? 0) > 0) && <section class="card"><h2>Past rollouts</h2><Part what="past rollouts" from={past}>{(p) => <History rollouts={p.rollouts} />}</Part><Lately name={name} /></section>}
     </>
   )
+}
+
+/** Lately is the delivery figures of a service, once there are any. */
+function Lately({ name }: { name: string }) {
+  const kpis = useResource<KPIs>(`api/v1/kpis?window=30d&service=${encodeURIComponent(name)}`, 60_000, name)
+  if (!kpis.error && !kpis.value?.runs.ended) return null
+  return <><h3 class="subhead">Last 30 days</h3><Part what="figures" from={kpis}>{(k) => <Figures kpis={k} brief />}</Part></>
 }
 
 function Gone({ name, why, missing }: { name: string; why: string; missing: boolean }) {

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact'
-import type { Arm, Rollout, Shadow } from '../api/types'
+import type { Rollout, Shadow } from '../api/types'
 import { clock, count, ms, plural, ratio } from '../lib/format'
 import type { Sign } from '../state/words'
+import { Arms } from './arms'
 import { Mark } from './shape'
 
 const ok: Sign = { word: 'ok', shape: 'check', tone: 'good' }
@@ -28,7 +29,7 @@ export function Checks({ rollout: r }: { rollout: Rollout }) {
           </tr>
         ))}
       </Group>
-      {r.results && r.results.length > 0 && <Arms arms={r.results} />}
+      {r.results && r.results.length > 0 && <Arms arms={r.results} order={[r.from, r.canary]} />}
       {r.shadow && <ShadowLine shadow={r.shadow} />}
     </>
   )
@@ -49,25 +50,9 @@ function told(failed: number, warnings: number) {
   return <Mark sign={warnings > 0 ? { ...warned, word: plural(warnings, 'warning') } : { ...ok, word: 'all ok' }} />
 }
 
-/** Arms is what an A/B test shows of each version, with intervals of 95 %. */
-function Arms({ arms }: { arms: Arm[] }) {
-  const show = (a: Arm, v: number): string => a.metric === 'error_rate' ? ratio(v) : a.metric === 'requests' ? count(v) : ms(v)
-  return (
-    <details class="group" open>
-      <summary>Results <span class="muted">95 % intervals</span></summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Results">
-        <table>
-          <thead><tr><th>Metric</th><th>Version</th><th class="num">Value</th><th class="num">Interval</th><th class="num">Requests</th></tr></thead>
-          <tbody>{arms.map((a) => <tr key={a.metric + a.version}><td>{a.metric.replaceAll('_', ' ')}</td><td>{a.version}</td><td class="num">{show(a, a.value)}</td><td class="num">{show(a, a.low)} – {show(a, a.high)}</td><td class="num">{count(a.requests)}</td></tr>)}</tbody>
-        </table>
-      </div>
-    </details>
-  )
-}
-
 function ShadowLine({ shadow: s }: { shadow: Shadow }) {
   return (
-    <p class="sentence">
+    <p class="sentence" data-shadow>
       {count(s.differing)} of {count(s.compared)} compared answers differ; {ratio(s.difference)} beyond the {ratio(s.noise)} by which stable differs from itself.
       {' '}{s.reported ? <Mark sign={{ ...bad, word: 'a real difference' }} /> : <Mark sign={{ ...ok, word: 'within the noise' }} />}
     </p>

@@ -2,6 +2,7 @@ import { Dialog } from './dialog'
 
 const keys: [string, string][] = [
   ['g', 'All services'],
+  ['d', 'Delivery figures'],
   ['/', 'Search services'],
   ['j  k', 'Next and previous service'],
   ['Enter', 'Open the service in focus'],

@@ -8,7 +8,7 @@ export function History({ rollouts }: { rollouts: PastRollout[] }) {
   if (rollouts.length === 0) return <p class="muted">No rollout has ended yet.</p>
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Past rollouts">
-      <table>
+      <table class="past">
         <thead><tr><th>Outcome</th><th>Version</th><th>Started</th><th class="num">Took</th><th>By</th><th>Reason</th></tr></thead>
         <tbody>
           {rollouts.map((r) => (

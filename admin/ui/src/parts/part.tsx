@@ -25,7 +25,7 @@ export function Failed({ what, error, old, retry }: FailedProps) {
   const [trying, setTrying] = useState(false)
   useEffect(() => setTrying(false), [error])
   return (
-    <div class="failed" role="alert" data-failed={what}>
+    <div class="absent" role="alert" data-failed={what}>
       <Glyph shape="triangle" />
       <span><b>{old ? `The ${what} can't be refreshed, and may be old` : `The ${what} can't be shown`}.</b> {error.message}</span>
       <button type="button" class="small" onClick={() => { setTrying(true); retry() }}>{trying ? 'Trying…' : 'Try again'}</button>

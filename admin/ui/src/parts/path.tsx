@@ -58,8 +58,8 @@ function Step({ stage: s, current, over, gate }: { stage: Stage; current: boolea
       </span>
       {(s.state === 'running' || s.state === 'failed') && (
         <span class="progress">
-          <span class="track" role="progressbar" aria-label={`Progress of ${s.name}`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}><span class="fill" style={{ width: `${part * 100}%` }} /></span>
-          <small>{span(s.spent_s)} of {span(s.duration_s)} · {count(s.requests)}{s.min_requests > 0 ? ` of ${count(s.min_requests)}` : ''} requests</small>
+          {(s.duration_s > 0 || s.min_requests > 0) && <span class="track" role="progressbar" aria-label={`Progress of ${s.name}`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}><span class="fill" style={{ width: `${part * 100}%` }} /></span>}
+          <small>{s.duration_s > 0 ? `${span(s.spent_s)} of ${span(s.duration_s)} · ` : ''}{count(s.requests)}{s.min_requests > 0 ? ` of ${count(s.min_requests)}` : ''} requests</small>
         </span>
       )}
     </li>
