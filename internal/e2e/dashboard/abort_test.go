@@ -72,6 +72,7 @@ func TestRolloutFromThePage(t *testing.T) {
 	}
 	button("Start rollout")
 	p.gate("shop", "stage:expansion")
+	page.until("the gate to be shown", `document.body.innerText.includes("stage expansion waits for approval")`) // what is approved before passes the stage before
 	button("Approve")
 	phase("running")
 	button("Pause")
