@@ -24,9 +24,7 @@ func (r *Recorder) Histogram() *Histogram {
 func (r *Recorder) AddTo(h *Histogram) {
 	r.each(func(s *shard) {
 		for c := range h.Count {
-			for i := range h.Count[c] {
-				h.Count[c][i] += s.buckets[c][i].Load()
-			}
+			s.seen(Class(c)).addTo(&h.Count[c])
 			h.SumNs[c] += s.sumNs[c].Load()
 		}
 	})
@@ -36,11 +34,19 @@ func (r *Recorder) AddTo(h *Histogram) {
 // without allocating.
 func (r *Recorder) AddLatencies(l *Latencies) {
 	r.each(func(s *shard) {
-		for i := range l.OK {
-			l.OK[i] += s.buckets[ClassOK][i].Load()
-			l.Failed[i] += s.buckets[ClassFailed][i].Load()
-		}
+		s.ok.addTo(&l.OK)
+		s.seen(ClassFailed).addTo(&l.Failed)
 	})
+}
+
+// addTo adds what b counted; nothing where there are none.
+func (b *buckets) addTo(sum *[Buckets]uint64) {
+	if b == nil {
+		return
+	}
+	for i := range sum {
+		sum[i] += b[i].Load()
+	}
 }
 
 // Merge adds o to h: sums of integers, so the order of merging does not matter.

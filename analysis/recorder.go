@@ -8,9 +8,9 @@ import (
 
 // Recorder counts what became of the requests sent to one version. The zero
 // value is ready; it is two pointers until the first request, and each shard
-// (11 KiB) is allocated when it is first used. Counters only grow: who wants a
+// (5 KiB, and 3 KiB for each further class of outcomes) is allocated when it is first used. Counters only grow: who wants a
 // window subtracts two readings. Start and Record are wait-free, allocate
-// nothing once their shard exists and are safe for concurrent use. shard is any
+// nothing once their shard exists and has seen the class, and are safe for concurrent use. shard is any
 // number that the caller keeps stable (a connection's id); it is masked. Start
 // and Record of one request may name different shards.
 type Recorder struct {
@@ -31,8 +31,9 @@ type shard struct {
 	started   [ringSeconds]atomic.Uint64 // by second of start, modulo the ring
 	finished  [ringSeconds]atomic.Uint64 // by second of *start* too
 	left      [overdueAges]atomic.Uint64 // ended late, and stand in no Latency
-	buckets   [Classes][Buckets]atomic.Uint64
-	_         [128]byte // keeps the next shard off this one's last cache lines
+	ok        buckets
+	others    [Classes - 1]atomic.Pointer[buckets] // of the classes after ClassOK; nil: none so far
+	_         [128]byte                            // keeps the next shard off this one's last cache lines
 }
 
 // Start counts a request sent at start (Now). Each must be followed by one
@@ -51,7 +52,11 @@ func (r *Recorder) Record(shard uint32, start, end int64, o Outcome) {
 	}
 	if c := classOf(o); int(c) < Classes {
 		ns := max(end-start, 0)
-		s.buckets[c][bucketOf(ns)].Add(1)
+		b := &s.ok
+		if c != ClassOK {
+			b = s.of(c)
+		}
+		b[bucketOf(ns)].Add(1)
 		s.sumNs[c].Add(uint64(ns))
 	}
 	if c := classOf(o); c != ClassOK && c != ClassFailed {
@@ -59,6 +64,26 @@ func (r *Recorder) Record(shard uint32, start, end int64, o Outcome) {
 	}
 	s.byOutcome[o].Add(1)
 	s.finished[second(start)&ringMask].Add(1)
+}
+
+// buckets count the latencies of one class. Most versions only ever have good answers.
+type buckets [Buckets]atomic.Uint64
+
+// of are the buckets of a class, made with its first outcome.
+func (s *shard) of(c Class) *buckets {
+	if b := s.seen(c); b != nil {
+		return b
+	}
+	s.others[c-1].CompareAndSwap(nil, new(buckets))
+	return s.seen(c)
+}
+
+// seen are the buckets of a class; nil: it had no outcome.
+func (s *shard) seen(c Class) *buckets {
+	if c == ClassOK {
+		return &s.ok
+	}
+	return s.others[c-1].Load()
 }
 
 func (r *Recorder) shard(hint uint32) *shard {

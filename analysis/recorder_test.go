@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 const sec = int64(time.Second)
@@ -80,6 +81,35 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	h := new(Histogram)
 	if n := testing.AllocsPerRun(100, func() { r.AddTo(h) }); n != 0 {
 		t.Errorf("AddTo allocates %v times", n)
+	}
+}
+
+// A version whose answers are all good costs no memory for others.
+func TestRecorderMakesRoomForClassesThatCome(t *testing.T) {
+	var r Recorder
+	record(&r, 0, 0, 1, Success)
+	record(&r, 0, 0, 1, Redirect)
+	record(&r, 0, 0, 1, ClientGone)
+	classes := func() (n int) {
+		r.each(func(s *shard) {
+			for c := range Classes {
+				if s.seen(Class(c)) != nil {
+					n++
+				}
+			}
+		})
+		return n
+	}
+	if n := classes(); n != 1 {
+		t.Errorf("good answers take the room of %d classes", n)
+	}
+	record(&r, 0, 0, 1, Timeout)
+	record(&r, 0, 0, 1, ClientError)
+	if n := classes(); n != Classes {
+		t.Errorf("%d classes, want all %d", n, Classes)
+	}
+	if size := unsafe.Sizeof(shard{}); size > 5<<10 {
+		t.Errorf("a shard is %d bytes, want at most 5 KiB", size)
 	}
 }
 

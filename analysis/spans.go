@@ -74,7 +74,7 @@ func (l *spans) read(f func(cell int, n uint32)) {
 	for _, r := range l.recorders {
 		r.each(func(s *shard) {
 			for i := range now {
-				now[i] += uint32(s.buckets[ClassOK][i].Load())
+				now[i] += uint32(s.ok[i].Load())
 			}
 		})
 	}
