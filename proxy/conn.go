@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -148,7 +148,6 @@ func (c *clientConn) open() bool {
 	c.src = source{conn: c.Conn}
 	c.takeReader()
 	c.out = sink{conn: c.Conn}
-	c.gone.init(c.accepted, c.peer.tls)
 	return true
 }
 
@@ -156,17 +155,23 @@ func (c *clientConn) notePeer() {
 	if a, ok := c.accepted.RemoteAddr().(*net.TCPAddr); ok {
 		addr := a.AddrPort().Addr().Unmap()
 		c.peer.addr = addr
-		c.peer.text = addr.AppendTo(nil)
+		c.peer.text = addr.AppendTo(c.peer.space[:0])
 		c.peer.ends.Source = netip.AddrPortFrom(addr, uint16(a.Port))
 		c.shard = uint32(mix(uint64(a.Port)<<1 | 1))
 	}
 	if a, ok := c.accepted.LocalAddr().(*net.TCPAddr); ok {
-		c.peer.port = strconv.AppendInt(nil, int64(a.Port), 10)
-		c.peer.ends.Destination = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))
-		c.peer.local = c.peer.ends.Destination.AppendTo(nil)
+		c.peer.called(netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port)))
 	} else {
 		c.peer.local = []byte("localhost")
 	}
+}
+
+// called notes the address that the client called. p.text is there already.
+func (p *peer) called(at netip.AddrPort) {
+	n := min(len(p.text), len(p.space))
+	p.local = at.AppendTo(p.space[n:n])
+	p.port = p.local[bytes.LastIndexByte(p.local, ':')+1:]
+	p.ends.Destination = at
 }
 
 // serve carries one exchange after another until the connection ends.

@@ -18,6 +18,7 @@ type peer struct {
 	port    []byte          // the local port, for X-Forwarded-Port
 	local   []byte          // the local address, which stands in for a missing Host
 	ends    upstream.Client // both ends of its connection, for the PROXY protocol; zero on a Unix socket
+	space   [40]byte        // what text, port and local point into, as far as they fit
 }
 
 // outbound is how a request goes to an upstream.

@@ -20,19 +20,15 @@ type clientGone struct {
 	said bool // something is there to read
 }
 
-func (g *clientGone) init(nc net.Conn, overTLS bool) {
+// prepare is put off until the first look, which few connections see.
+func (g *clientGone) prepare(nc net.Conn, overTLS bool) {
 	if sc, ok := nc.(syscall.Conn); ok {
-		g.watch(sc)
+		if raw, err := sc.SyscallConn(); err == nil {
+			g.raw, g.look = raw, g.peek
+		}
 	}
 	if overTLS {
 		g.look = g.hangup
-	}
-}
-
-func (g *clientGone) watch(sc syscall.Conn) {
-	raw, err := sc.SyscallConn()
-	if err == nil {
-		g.raw, g.look = raw, g.peek
 	}
 }
 
@@ -51,10 +47,13 @@ func (g *clientGone) hangup(fd uintptr) {
 	g.gone = err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }
 
-// is reports whether the client has left: closed its side, or reset.
-func (g *clientGone) is() bool {
+// left reports whether the client has left: closed its side, or reset.
+func (c *clientConn) left() bool {
+	g := &c.gone
 	if g.raw == nil {
-		return false
+		if g.prepare(c.accepted, c.peer.tls); g.raw == nil {
+			return false
+		}
 	}
 	g.gone, g.said = false, false
 	return g.raw.Control(g.look) != nil || g.gone

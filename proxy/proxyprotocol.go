@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -80,10 +79,7 @@ func (c *clientConn) expectPreamble(trusted []netip.Prefix) bool {
 // stand puts what a preamble says in the place of what the socket says.
 func (p *peer) stand(said preamble) {
 	p.addr = said.source.Addr().Unmap()
-	p.text = p.addr.AppendTo(nil)
+	p.text = p.addr.AppendTo(p.space[:0])
 	p.ends.Source = netip.AddrPortFrom(p.addr, said.source.Port())
-	to := netip.AddrPortFrom(said.destination.Addr().Unmap(), said.destination.Port())
-	p.port = strconv.AppendUint(nil, uint64(to.Port()), 10)
-	p.local = to.AppendTo(nil)
-	p.ends.Destination = to
+	p.called(netip.AddrPortFrom(said.destination.Addr().Unmap(), said.destination.Port()))
 }

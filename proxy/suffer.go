@@ -138,7 +138,7 @@ func (x *exchange) waitBlind(h *hold, end int64) error {
 		if err := h.look(now); err != nil {
 			return err
 		}
-		if x.c.gone.is() {
+		if x.c.left() {
 			return errClientGone
 		}
 		select {

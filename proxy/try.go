@@ -311,7 +311,7 @@ func (x *exchange) look(now int64) error {
 		x.sendContinue()
 		return nil
 	}
-	if x.c.gone.is() {
+	if x.c.left() {
 		return errClientGone
 	}
 	return nil

@@ -184,7 +184,7 @@ func (x *exchange) lookUpload(u *upload, now int64) error {
 		if t.headAt == 0 {
 			t.src.limit = x.answerLimit()
 		}
-		if x.c.gone.is() {
+		if x.c.left() {
 			return errClientGone
 		}
 	case upstreamFailed:
