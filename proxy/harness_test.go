@@ -34,12 +34,13 @@ func grow[T any](s *[]T) *T {
 }
 
 // service is what a test says of the one service that it routes to. more is
-// JSON over the service's configuration, by its Go field names.
+// JSON over the service's configuration, by its Go field names; each, over each version's.
 type service struct {
 	urls    map[string]string // version → endpoint URLs, separated by blanks; "v1" is stable
 	weights map[string]int    // hundredths of a percent; nil: all to v1
 	shield  bool              // on all versions but v1
 	more    string
+	each    string
 }
 
 func table(t testing.TB, sv service, prev *router.Table) *router.Table {
@@ -61,6 +62,11 @@ func table(t testing.TB, sv service, prev *router.Table) *router.Table {
 		v.WeightBP = sv.weights[name]
 		if sv.weights == nil && name == "v1" {
 			v.WeightBP = 10000
+		}
+		if sv.each != "" {
+			if err := json.Unmarshal([]byte(sv.each), v); err != nil {
+				t.Fatalf("each: %v", err)
+			}
 		}
 		for _, raw := range strings.Fields(sv.urls[name]) {
 			u, err := url.Parse(raw)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"syscall"
 
 	"sluice/analysis"
@@ -63,17 +62,4 @@ func (x *exchange) splices() (from, to syscall.RawConn) {
 		return nil, nil
 	}
 	return from, to
-}
-
-// bareTCP returns the socket of a TCP connection without TLS, else nil.
-func bareTCP(nc net.Conn) syscall.RawConn {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return raw
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"syscall"
 	"testing"
@@ -12,13 +11,6 @@ import (
 
 	"sluice/analysis"
 )
-
-// noise returns n bytes of which no part is like another.
-func noise(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // it never fails
-	return b
-}
 
 // pipesAre is how many pipes the server has, and how many of them are idle.
 func (w *world) pipesAre() (open, idle int) {

@@ -1,11 +1,9 @@
 package proxy
 
 import (
-	"errors"
-	"io"
 	"net"
-	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sluice/analysis"
@@ -44,66 +42,58 @@ func (t *try) sendEarly(p []byte, now int64) error {
 	return t.out.write(p, now)
 }
 
-// tunnelSide is one direction of a tunnel.
-type tunnelSide struct {
-	to, from net.Conn
-	socket   any // from, below TLS
-	idle     time.Duration
-	active   *atomic.Int64 // when either direction last moved, by analysis.Now
-	bytes    int64
+// tunnel is two joined connections.
+type tunnel struct {
+	idle           int64        // how long nothing may move, ns; 0: for ever
+	active         atomic.Int64 // when something last moved, by analysis.Now
+	client, server *tunnelEnd
+	pipes          *pipes
+	sever          func() // breaks both connections; from any goroutine, more than once
+}
+
+// tunnelEnd is one of its connections.
+type tunnelEnd struct {
+	net.Conn
+	bare   syscall.RawConn // of TCP without TLS; else nil
+	socket any             // below TLS
 }
 
 // join copies both ways until both directions have ended, one has broken, or
 // nothing has moved for TunnelTimeout. It returns the bytes sent to the client
 // and to the upstream.
 func (x *exchange) join() (down, up int64) {
-	client, server := x.c.Conn, x.try.conn.Conn
-	var active atomic.Int64
-	active.Store(analysis.Now())
-	idle := x.svc.Policy.TunnelTimeout
-	_ = client.SetDeadline(time.Time{}) // a closed connection shows at the copy
-	_ = server.SetDeadline(time.Time{})
-	toServer := tunnelSide{to: server, from: client, socket: x.c.accepted, idle: idle, active: &active}
-	toClient := tunnelSide{to: client, from: server, socket: x.try.conn.Raw(), idle: idle, active: &active}
+	c, conn := x.c, x.try.conn
+	t := &tunnel{
+		idle:   int64(x.svc.Policy.TunnelTimeout),
+		client: &tunnelEnd{Conn: c.Conn, bare: bareTCP(c.Conn), socket: c.accepted},
+		server: &tunnelEnd{Conn: conn.Conn, bare: bareTCP(conn.Conn), socket: conn.Raw()},
+		pipes:  &c.server.pipes,
+		sever:  func() { conn.Discard(); c.sever() },
+	}
+	_ = t.client.SetDeadline(time.Time{}) // a closed connection shows at the copy
+	_ = t.server.SetDeadline(time.Time{})
+	w := watch(t)
+	defer w.end()
+	toServer, toClient := tunnelSide{from: t.client, to: t.server, tunnel: t}, tunnelSide{from: t.server, to: t.client, tunnel: t}
 	ended := make(chan struct{})
-	conn := x.try.conn
 	go func() {
 		defer close(ended)
-		if toServer.run() != nil {
-			conn.Discard()
-			x.c.sever()
-		}
+		toServer.run()
 	}()
-	if toClient.run() != nil {
-		conn.Discard()
-		x.c.sever()
-	}
+	toClient.run()
 	<-ended
 	return toClient.bytes, toServer.bytes
 }
 
-// run copies until the end of from, which it passes on, or an error. Bare TCP
-// on both sides is spliced by the kernel.
-func (s *tunnelSide) run() error {
-	for {
-		if s.idle > 0 {
-			if err := s.from.SetReadDeadline(time.Now().Add(s.idle)); err != nil {
-				return err
-			}
-		}
-		n, err := io.Copy(s.to, s.from)
-		s.bytes += n
-		now := analysis.Now()
-		if n > 0 {
-			s.active.Store(now)
-		}
-		switch {
-		case err == nil:
-			closeWrite(s.to)
-			limitStall(s.socket, s.idle)
-			return nil
-		case !errors.Is(err, os.ErrDeadlineExceeded) || time.Duration(now-s.active.Load()) >= s.idle:
-			return err
-		}
+// bareTCP returns the socket of a TCP connection without TLS, else nil.
+func bareTCP(nc net.Conn) syscall.RawConn {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
 	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }

@@ -2,27 +2,45 @@ package proxy
 
 import (
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// limitStall lets the kernel break a socket once bytes written to it have not been
-// taken for d (TCP_USER_TIMEOUT, tcp(7)). A tunnel needs it for the side that has
-// ended: whoever then neither reads nor leaves would hold both connections for
-// ever, and a write deadline could not tell a slow reader from one that stopped. Not
-// before, because it stands in for keep-alive, which finds dead peers sooner.
-func limitStall(socket any, d time.Duration) {
+// splice moves bytes in the kernel for as long as they come in bulk. It waits with no pipe.
+func (s *tunnelSide) splice() error {
+	var b splicer
+	b.init(s.tunnel.pipes, s.from.bare, s.to.bare)
+	defer b.release()
+	for piece := bulk; piece >= bulk; {
+		if err := b.fill(pipeSize); err == errCannotSplice {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		piece = b.held
+		for b.held > 0 {
+			before := b.held
+			err := b.drain()
+			s.moved(before - b.held)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unsentTo is how many bytes that were written to a socket its peer has not taken yet
+// (SIOCOUTQ, tcp(7)). A write that waits does not show what a slow reader takes.
+func unsentTo(socket any) (n int) {
 	sc, ok := socket.(syscall.Conn)
-	if !ok || d <= 0 {
-		return
+	if !ok {
+		return 0
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return
+		return 0
 	}
-	ms := int(min(d.Milliseconds(), 1<<31-1))
-	_ = raw.Control(func(fd uintptr) { // best effort: a Unix socket has no such option
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
-	})
+	_ = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }) // 0 of one that is closed
+	return n
 }

@@ -2,7 +2,7 @@
 
 package proxy
 
-import "time"
+func (s *tunnelSide) splice() error { return nil }
 
-// limitStall knows no way here: see tunnel_linux.go for what it is good for.
-func limitStall(any, time.Duration) {}
+// unsentTo is unknown here: see tunnel_linux.go for what it is good for.
+func unsentTo(any) int { return 0 }
