@@ -18,7 +18,7 @@ const (
 type keeping uint8
 
 const (
-	keptByGo     keeping = iota // package net, with four system calls a connection
+	keptByGo     keeping = iota // package net, with four system calls a connection: a socket from systemd or a predecessor
 	keptByBirth                 // the listening socket has it, and they should be born with it
 	keptForSure                 // one has been seen to be
 	keptOneByOne                // they are not: we give it to each

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"net"
-	"reflect"
 	"syscall"
 	"time"
 
@@ -22,44 +21,22 @@ func listenTCP(address string) (net.Listener, error) {
 	return lc.Listen(context.Background(), "tcp", address)
 }
 
-// endow gives a listening socket the keep-alive that its connections are to be born with,
-// and tells package net to leave them alone. A socket that we did not open (systemd's, a predecessor's)
-// is the same to it; several processes may hold it, which all want the same.
+// endow gives a listening socket of our own the keep-alive that its connections are to be born with.
 func endow(ln net.Listener) keeping {
 	l, ok := ln.(*net.TCPListener)
 	if !ok {
 		return keptByGo // a Unix socket has none
 	}
-	each := perConnection(l)
-	switch {
-	case endowed(l):
-		if each != nil {
-			*each = -1
-		}
-		return keptByBirth
-	case each != nil:
-		*each = 0
-		return keptByGo
-	}
-	return keptOneByOne
-}
-
-// endowed reports whether the options are set. Those of a Multipath TCP socket, which a
-// predecessor may have opened, don't pass to all of its connections.
-func endowed(l *net.TCPListener) bool {
-	set := false
+	keeps := keptOneByOne
 	withSocket(l, func(fd int) {
-		if protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
-			return
-		}
 		for _, o := range keepAliveOptions() {
 			if unix.SetsockoptInt(fd, o.level, o.name, o.value) != nil {
 				return
 			}
 		}
-		set = true
+		keeps = keptByBirth
 	})
-	return set
+	return keeps
 }
 
 func hasKeepAlive(tc *net.TCPConn) bool {
@@ -90,16 +67,4 @@ func withSocket(sc syscall.Conn, f func(fd int)) {
 	if raw, err := sc.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { f(int(fd)) }) // an error: closed, and f was not called
 	}
-}
-
-// perConnection is where l keeps what it gives each connection: 0 is the default, negative is
-// nothing. ListenConfig says so for a new socket; for one made by net.FileListener there
-// is no other way, and connections to inherited sockets would cost four system calls more.
-// nil: this release of Go keeps it elsewhere, and goes on doing as it does.
-func perConnection(l *net.TCPListener) *time.Duration {
-	f := reflect.ValueOf(l).Elem().FieldByName("lc")
-	if !f.IsValid() || f.Type() != reflect.TypeFor[net.ListenConfig]() {
-		return nil
-	}
-	return &(*net.ListenConfig)(f.Addr().UnsafePointer()).KeepAlive
 }

@@ -93,11 +93,11 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 		seen[l.Address] = true
 		k := old[l.Address]
 		if k == nil {
-			ln, err := s.socketAt(l.Address)
+			ln, keeps, err := s.socketAt(l.Address)
 			if err != nil {
 				return nil, fresh, fmt.Errorf("listener %s: %w", l.Address, err)
 			}
-			k = &socket{Listener: ln, server: s, address: l.Address, keeps: endow(ln), closed: make(chan struct{})}
+			k = &socket{Listener: ln, server: s, address: l.Address, keeps: keeps, closed: make(chan struct{})}
 			fresh = append(fresh, k)
 		}
 		next = append(next, k)
@@ -105,14 +105,19 @@ func (s *Server) open(listeners []Listener, old map[string]*socket) (next, fresh
 	return next, fresh, nil
 }
 
-// socketAt is a socket that is open already, or a new one.
-func (s *Server) socketAt(address string) (net.Listener, error) {
+// socketAt is a socket that is open already, or a new one. Package net gives the connections of one that
+// is given to us their keep-alive, and can't be told not to.
+func (s *Server) socketAt(address string) (net.Listener, keeping, error) {
 	if s.inherit != nil {
 		if ln, err := s.inherit(address); ln != nil || err != nil {
-			return ln, err
+			return ln, keptByGo, err
 		}
 	}
-	return openSocket(address)
+	ln, err := openSocket(address)
+	if err != nil {
+		return nil, keptByGo, err
+	}
+	return ln, endow(ln), nil
 }
 
 func openSocket(address string) (net.Listener, error) {
