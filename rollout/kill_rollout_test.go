@@ -148,12 +148,15 @@ func TestKilledRolloutsResume(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	var all sync.WaitGroup
+	// Between fork and exec a new process has every file that is open here, the lock of another worker's
+	// directory among them, and would keep it locked after that worker's look at it.
+	var locked sync.RWMutex
 	for range workers {
 		dir := t.TempDir()
 		all.Go(func() {
 			for round := range rounds {
-				killRoller(t, dir, round)
-				found := checkKilled(t, dir, round)
+				killRoller(t, dir, round, &locked)
+				found := checkKilled(t, dir, round, &locked)
 				mu.Lock()
 				for _, what := range found {
 					seen[what]++
@@ -169,7 +172,7 @@ func TestKilledRolloutsResume(t *testing.T) {
 	}
 }
 
-func killRoller(t *testing.T, dir string, round int) {
+func killRoller(t *testing.T, dir string, round int, locked *sync.RWMutex) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), rollerEnv+"="+dir)
@@ -178,7 +181,10 @@ func killRoller(t *testing.T, dir string, round int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	locked.Lock()
+	err = cmd.Start()
+	locked.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -207,8 +213,10 @@ func killRoller(t *testing.T, dir string, round int) {
 }
 
 // checkKilled looks at what the process left, as the next one does.
-func checkKilled(t *testing.T, dir string, round int) (found []string) {
+func checkKilled(t *testing.T, dir string, round int, locked *sync.RWMutex) (found []string) {
 	t.Helper()
+	locked.RLock()
+	defer locked.RUnlock()
 	b := newBench(t, Options{StateDir: dir, Outside: &world{}}, rolledShops()...)
 	defer b.Close()
 	for _, e := range b.events("alert") {
