@@ -43,6 +43,7 @@ type clientConn struct {
 	src      source
 	out      sink
 	gone     clientGone
+	late     lateWrite
 	lead     leadReader
 	st       *Settings        // of the request being served
 	ctx      context.Context  // of Run

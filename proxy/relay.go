@@ -150,7 +150,7 @@ func (x *exchange) emit(p []byte) error {
 		return nil
 	}
 	if len(x.wbuf) == 0 && len(p) >= 4<<10 {
-		return x.c.out.write(p, x.now)
+		return x.toClient(p)
 	}
 	x.wbuf = append(x.wbuf, p...)
 	return nil
@@ -160,7 +160,7 @@ func (x *exchange) flush() error {
 	if len(x.wbuf) == 0 {
 		return nil
 	}
-	err := x.c.out.write(x.wbuf, x.now)
+	err := x.toClient(x.wbuf)
 	x.wbuf = x.wbuf[:0]
 	return err
 }
@@ -179,6 +179,7 @@ func (x *exchange) closeAttempt(whole, gone, reusable bool) {
 			t.outcome = o // for the log
 		}
 	}
+	x.c.late.stop()
 	x.settle(o, t.headAt)
 	sent := x.requestDone()
 	x.endUpload()

@@ -31,6 +31,7 @@ func (x *exchange) splice() error {
 			x.settle(analysis.OutcomeOf(t.status), t.headAt)
 		}
 		if x.drain(&s) != nil {
+			x.bytes -= int64(s.held) // taken from the upstream alone
 			return errNotTaken
 		}
 		x.beginWait()
@@ -41,6 +42,10 @@ func (x *exchange) splice() error {
 
 // drain writes what is in the pipe. Whenever the client takes something it has the write timeout anew.
 func (x *exchange) drain(s *splicer) error {
+	if !x.try.finished {
+		x.c.late.begin(x)
+		defer x.c.late.end()
+	}
 	for s.held > 0 {
 		x.now = analysis.Now()
 		if err := x.c.out.arm(x.now); err != nil {

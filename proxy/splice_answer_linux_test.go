@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"syscall"
 	"testing"
 	"time"
 
 	"sluice/analysis"
+	"sluice/router"
+	"sluice/upstream"
 )
 
 // pipesAre is how many pipes the server has, and how many of them are idle.
@@ -213,3 +216,39 @@ func TestLongAnswerWithoutPipes(t *testing.T) {
 		})
 	}
 }
+
+// Bytes that were taken from the upstream and not by the client are not counted as sent.
+func TestSpliceCountsWhatTheClientTook(t *testing.T) {
+	pair := func() (near, far net.Conn) {
+		ln := opened(t, false)
+		far = mustDial(t, ln.Addr().String())
+		near, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { near.Close() })
+		return near, far
+	}
+	fromUpstream, upstreamEnd := pair()
+	toClient, clientEnd := pair()
+	go func() { _, _ = io.Copy(upstreamEnd, endless{}) }() // until it is closed
+	var s Server
+	x := &exchange{svc: new(router.Service), c: &clientConn{Conn: toClient, accepted: toClient, server: &s}}
+	x.c.out = sink{conn: toClient, timeout: int64(50 * time.Millisecond)}
+	x.deliver.framing = fixedBody
+	x.try = try{conn: &upstream.Conn{Conn: fromUpstream}, src: source{conn: fromUpstream}, finished: true}
+	x.answer = body{src: &x.try.src, kind: fixedBody, left: 1 << 40}
+	if err := x.splice(); err != errNotTaken {
+		t.Fatalf("splice: %v, want %v", err, errNotTaken)
+	}
+	toClient.Close()
+	if got, err := io.Copy(io.Discard, clientEnd); err != nil || got != x.bytes {
+		t.Errorf("the client got %d bytes, %v; counted are %d", got, err, x.bytes)
+	}
+	s.pipes.close()
+}
+
+// endless is read for ever.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
