@@ -347,6 +347,9 @@ func TestAuditOfStrangersIsLimited(t *testing.T) {
 		func() { p.do("PUT", "/api/v1/services/shop/weights", "{}") },
 		func() { p.do("PUT", "/api/v1/services/shop/weights", "{}", "Authorization: Bearer wrong") },
 		func() { p.do("DELETE", "/api/v1/services/shop/faults", "", "Host: evil.example") },
+		func() { p.do("DELETE", "/session", "") }, // 204: there was nothing to end
+		func() { p.do("PATCH", "/api/v1/services/shop/weights", "") },
+		func() { p.do("POST", "/links/none", "") },
 	}
 	for _, call := range strangers {
 		call()

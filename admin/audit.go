@@ -15,10 +15,11 @@ type change struct {
 }
 
 // record writes the audit line of a call that wanted to change something, whether it was let through
-// or not. Of refused callers that nobody knows an address gets ten lines at once, then one a second: strangers
-// must not fill the disk that the proxy lives on. The next line counts what had none.
+// or not. Of callers that nobody knows an address gets ten lines at once, then one a second: strangers
+// must not fill the disk that the proxy lives on. They are refused, or sign out without a session, which changes
+// nothing. The next line counts what had none.
 func (s *Server) record(c *call) {
-	if c.who.name == "" && c.w.status >= http.StatusBadRequest && !s.auditable(c.r) {
+	if c.who.name == "" && !s.auditable(c.r) {
 		s.untold.Add(1)
 		return
 	}

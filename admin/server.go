@@ -59,7 +59,7 @@ type Server struct {
 
 	linkThrottle *throttle    // of wrong links; apart, so that they hold up no token
 	auditLimit   *throttle    // of lines about callers that nobody knows
-	untold       atomic.Int64 // calls of theirs that were refused without a line, since the last one
+	untold       atomic.Int64 // calls of theirs without a line, since the last one
 	origin       *http.CrossOriginProtection
 	metrics      http.Handler
 	page         map[string]*pageFile // the dashboard's, by name
