@@ -35,6 +35,8 @@ func undone(after time.Duration) func(*Record) {
 	return func(r *Record) { r.UndoneAt = r.EndedAt.Add(after) }
 }
 
+func mirrored(r *Record) { r.Strategy = shadow }
+
 // text is a figure as a reader of the test can check it by hand.
 func (f Figure) text() string {
 	if f.Value == nil {
@@ -73,6 +75,9 @@ func TestKPIs(t *testing.T) {
 			ago(day, RolledBack, restored(time.Second), func(r *Record) { r.Stages[0].Weight = 0 }), // the preview of blue/green
 			ago(day, RolledBack, restored(8*time.Second)),
 		}, 10 * day, [6]string{"0 0/3", "null 0/0", "8 8 1/1", "1 3/3", "1 3/3", "0 0/3"}},
+		{"shadows are no changes, however they end", []Record{
+			ago(day, RolledBack, mirrored, restored(time.Second)), ago(day, Aborted, mirrored), ago(day, Completed, mirrored), ago(day, Promoted),
+		}, 10 * day, [6]string{"0.1 1/4", "null 0/1", "null 0/0", "0 0/1", "0 0/1", "1 1/1"}},
 		// 4 promotions (one taken back after 300 s of failing), 1 rollback in 20 s, 1 abort in 2 days:
 		// 4/2 a day; leads 1 h, 2 h, 10 h, one unknown: median 2 h, p90 10 h; restores 20 s and 300 s: median 160 s;
 		// failed 2 of 5; rolled back 1 of 5; 3 of 6 stood.

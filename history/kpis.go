@@ -9,7 +9,8 @@ import (
 // Figures are the measures of delivery performance that DORA's research uses (dora.dev), and two more, as
 // this proxy can know them: it sees rollouts, not deployments that passed it by. A record
 // counts in the window in which its rollout ended; a promotion that was taken back
-// counts as failed there, whenever that was. A figure without data has no value: that is null, never 0.
+// counts as failed there, whenever that was. Shadows bring no change to users, however they end: they are among
+// Runs and Of of DeploymentFrequency, and in nothing else. A figure without data has no value: that is null, never 0.
 type Figures struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
@@ -32,7 +33,7 @@ type Figures struct {
 	// RollbackRate is the share of those rolled back before their promotion, in the same.
 	RollbackRate Figure `json:"rollback_rate"`
 	// SuccessRate is the share of promotions that stood, in all rollouts that were to promote and were decided:
-	// promoted, rolled back or aborted. Superseded ones and shadows don't count.
+	// promoted, rolled back or aborted. Superseded ones don't count.
 	SuccessRate Figure `json:"success_rate"`
 }
 
@@ -68,6 +69,7 @@ type Spread struct {
 // KPIs works the figures out from what ended after now - window, until now. It is pure.
 func KPIs(records []Record, window time.Duration, now time.Time) Figures {
 	f := Figures{Since: now.Add(-window).UTC(), Until: now.UTC()}
+	var changes Runs // without shadows
 	var leads, restores []time.Duration
 	for i := range records {
 		r := &records[i]
@@ -75,6 +77,10 @@ func KPIs(records []Record, window time.Duration, now time.Time) Figures {
 			continue
 		}
 		f.Runs.add(r)
+		if r.Strategy == shadow {
+			continue
+		}
+		changes.add(r)
 		if d, ok := r.lead(); ok {
 			leads = append(leads, d)
 		}
@@ -82,9 +88,9 @@ func KPIs(records []Record, window time.Duration, now time.Time) Figures {
 			restores = append(restores, d)
 		}
 	}
-	n := f.Runs
+	n := changes
 	failed, decided := n.RolledBack+n.Undone, n.Promoted+n.RolledBack
-	f.DeploymentFrequency = perDay(n.Promoted, n.Ended, window)
+	f.DeploymentFrequency = perDay(n.Promoted, f.Runs.Ended, window)
 	f.LeadTime = spread(leads, n.Promoted)
 	f.TimeToRestore = spread(restores, failed-n.Unseen)
 	f.ChangeFailureRate = rate(failed, decided)

@@ -16,6 +16,9 @@ const (
 	Completed  = "completed"  // of a shadow rollout, which promotes nothing
 )
 
+// shadow is the strategy that promotes nothing.
+const shadow = "shadow"
+
 // CommittedAt is the label that says when the change was committed, in RFC 3339.
 const CommittedAt = "committed_at"
 

@@ -82,7 +82,7 @@ func TestResults(t *testing.T) {
 		"#/services/pricing": `document.querySelector(".arms")?.innerText.includes("v2")`,
 		"#/services/search":  `document.querySelector("[data-shadow]") && [...document.querySelectorAll(".mirror summary")].find(s => s.textContent.includes("price"))`,
 		"#/services/orders":  `document.body.innerText.includes("login with the token") && document.body.innerText.includes("page-on-call")`,
-		"#/delivery":         `[...document.querySelectorAll(".figures > div")].length === 6 && document.querySelector("[data-figure='Success rate'] b").innerText.startsWith("33.3")`,
+		"#/delivery":         `[...document.querySelectorAll(".figures > div")].length === 6 && document.querySelector("[data-figure='Success rate'] b").innerText.startsWith("50.0")`,
 	} {
 		for _, theme := range []string{"light", "dark"} {
 			page.theme(theme)
