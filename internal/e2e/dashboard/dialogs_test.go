@@ -73,6 +73,30 @@ func TestPassStageMeansThatStage(t *testing.T) {
 	p.until("to go on", func() bool { return p.rolloutOf("shop").Weight == 50 })
 }
 
+// What was to be promoted at once is the rollout that the dialog was opened on: another that began meanwhile is shown first.
+func TestDialogIsForItsRollout(t *testing.T) {
+	b := startChromium(t)
+	v1, v2 := startShopper(t, 0), startShopper(t, 0)
+	p := boot(t, "", "services:\n"+shopService("shop", v1, v2, 0, gatedRollout))
+	p.rollout("shop", "start")
+	p.gate("shop", "stage:expansion")
+	page := newTab(t, b)
+	page.open(p.page("#/services/shop"))
+	page.openDialog("Promote at once", "Promote v2 at once")
+	page.until("the preview", `document.querySelector("`+applyWeights+`")`)
+	p.rollout("shop", "abort")
+	p.rollout("shop", "start")
+	p.gate("shop", "stage:expansion")
+	page.until("the conflict", `document.querySelector("dialog .conflict")?.innerText.includes("waiting for approval of stage expansion") && document.querySelector("dialog button[type=submit]").disabled`)
+	if got := p.rolloutOf("shop").Phase; got == "promoted" {
+		t.Fatal("the other rollout was promoted")
+	}
+	page.click("dialog .conflict button")
+	page.until("the other one", `!document.querySelector("dialog .conflict")`)
+	page.click(applyWeights)
+	p.until("it to be promoted", func() bool { return p.rolloutOf("shop").Phase == "promoted" })
+}
+
 // A version's state is set after a look at its share then; a quarantine is released the same way.
 func TestStateDialog(t *testing.T) {
 	b := startChromium(t)

@@ -143,3 +143,27 @@ func TestDeliveryFigures(t *testing.T) {
 	page.ask(`location.hash = "#/services/shop"`, nil)
 	page.until("the figures of the service", `document.querySelector(".figures.brief [data-figure='Success rate']")`)
 }
+
+// Where not all of the days that were chosen are kept any more, the page says since when they are.
+func TestDeliveryFiguresOfWhatIsKept(t *testing.T) {
+	b := startChromium(t)
+	v1, v2 := startShopper(t, 0), startShopper(t, 0)
+	p := boot(t, "", "services:\n"+shopService("shop", v1, v2, 0, gatedRollout))
+	p.kill()
+	now := time.Now().UTC()
+	history := fmt.Sprintf(`{"schema":1,"forgotten_before":{"shop":%q},"records":[{"id":"r1","service":"shop","strategy":"canary","canary":"v2","from":"v1",
+		"started_at":%q,"ended_at":%q,"outcome":"promoted","reason":"all stages passed","stages":[]}]}`,
+		now.AddDate(0, 0, -10).Format(time.RFC3339), now.Add(-time.Hour).Format(time.RFC3339), now.Format(time.RFC3339))
+	if err := os.WriteFile(filepath.Join(p.dir, "state", "history.json"), []byte(history), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	page := newTab(t, b)
+	page.open(p.page("#/delivery"))
+	day := quoted(now.AddDate(0, 0, -10).Local().Format(time.DateOnly))
+	page.until("since when", `(t => t.includes("older ones are no longer kept") && t.includes(`+day+`))(document.querySelector(".delivery p")?.innerText ?? "")`)
+	page.ask(`[...document.querySelectorAll(".delivery .chips button")].find(b => b.textContent === "7 days").click()`, nil)
+	page.until("a week, which is kept", `(t => t.includes("1 rollout ended: 1 promoted"))(document.querySelector(".delivery p")?.innerText ?? "")`)
+	page.ask(`location.hash = "#/services/shop"`, nil)
+	page.until("the same of the service", `(t => t.startsWith("Since") && t.includes(`+day+`))(document.querySelector(".subhead")?.innerText ?? "")`)
+}

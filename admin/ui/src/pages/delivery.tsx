@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { KPIs } from '../api/types'
 import { plural } from '../lib/format'
 import { toOverview } from '../lib/route'
-import { Figures } from '../parts/figures'
+import { Figures, keptSince } from '../parts/figures'
 import { Part } from '../parts/part'
 import { useResource } from '../state/resource'
 
@@ -27,10 +27,11 @@ export function Delivery() {
 
 function Ended({ kpis: k }: { kpis: KPIs }) {
   const { runs: r } = k
+  const since = keptSince(k)
   const outcomes: [number, string][] = [[r.promoted, 'promoted'], [r.undone, 'of them taken back'], [r.rolled_back, 'rolled back'], [r.aborted, 'aborted'], [r.superseded, 'superseded'], [r.completed, 'completed']]
   return (
     <>
-      <p class="muted">{plural(r.ended, 'rollout')} ended: {outcomes.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`).join(', ')}. sluice knows rollouts, not deployments that passed it by.</p>
+      <p class="muted">{plural(r.ended, 'rollout')} ended{since && ` since ${since}; older ones are no longer kept`}: {outcomes.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`).join(', ')}. sluice knows rollouts, not deployments that passed it by.</p>
       <Figures kpis={k} />
     </>
   )

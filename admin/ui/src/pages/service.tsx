@@ -11,7 +11,7 @@ import { Stuck } from '../parts/banner'
 import { Checks } from '../parts/checks'
 import { Decisions } from '../parts/decisions'
 import { Evidence } from '../parts/evidence'
-import { Figures } from '../parts/figures'
+import { Figures, keptSince } from '../parts/figures'
 import { History } from '../parts/history'
 import { Latency } from '../parts/latency'
 import { Mirror } from '../parts/mirror'
@@ -170,7 +170,8 @@ function Seen({ service, span, setSpan }: { service: Service; span: Window; setS
 function Lately({ name }: { name: string }) {
   const kpis = useResource<KPIs>(`api/v1/kpis?window=30d&service=${encodeURIComponent(name)}`, 60_000, name)
   if (!kpis.error && !kpis.value?.runs.ended) return null
-  return <><h3 class="subhead">Last 30 days</h3><Part what="figures" from={kpis}>{(k) => <Figures kpis={k} brief />}</Part></>
+  const since = kpis.value && keptSince(kpis.value)
+  return <><h3 class="subhead">{since ? `Since ${since}; what ended before is no longer kept` : 'Last 30 days'}</h3><Part what="figures" from={kpis}>{(k) => <Figures kpis={k} brief />}</Part></>
 }
 
 function Gone({ name, why, missing }: { name: string; why: string; missing: boolean }) {

@@ -1,5 +1,5 @@
 import type { Figure, KPIs, Spread } from '../api/types'
-import { count, plural, ratio, span } from '../lib/format'
+import { count, moment, plural, ratio, span } from '../lib/format'
 
 interface One { name: string; value: string; basis: string; what: string }
 
@@ -15,6 +15,12 @@ export function Figures({ kpis: k, brief }: { kpis: KPIs; brief?: boolean }) {
       ))}
     </dl>
   )
+}
+
+/** keptSince is since when the figures are if that is less than was asked for, as what ended before is no longer kept; else "". */
+export function keptSince(k: KPIs): string {
+  const lacks = k.window_s - (Date.parse(k.until) - Date.parse(k.since)) / 1000
+  return lacks > 60 ? moment(k.since) : ''
 }
 
 function all(k: KPIs): One[] {

@@ -52,7 +52,8 @@ export function VerbDialog({ service: opened, from, verb, onClose }: Props) {
   const { value: now } = from
   const seen = useRef(now)
   seen.current ??= now // it may have been loading
-  const r = verb === 'promote' ? seen.current : now // the ETag names weights, neither stage nor gate
+  const another = verb !== 'pause' && seen.current?.id !== now?.id // to hold still is right for any
+  const r = verb === 'promote' || another ? seen.current : now // the ETag names weights, neither rollout, stage nor gate
   const meant = meantBy(verb, r)
   const asked = JSON.stringify(meant)
   const elsewhere = asked !== JSON.stringify(meantBy(verb, now)) || verb === 'promote' && failed(r) !== failed(now)
