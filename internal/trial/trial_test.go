@@ -116,3 +116,18 @@ func TestFreeAddressIsNoClients(t *testing.T) {
 		}
 	}
 }
+
+// Two servers that are about to start get two addresses, also where the kernel would pick one port for both.
+func TestFreeAddressIsGivenOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3000 {
+		address, err := FreeAddress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[address] {
+			t.Fatalf("%s was given again, after %d", address, len(seen))
+		}
+		seen[address] = true
+	}
+}
