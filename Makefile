@@ -32,7 +32,7 @@ ui: ## build the dashboard from admin/ui into admin/ui/dist (Node 20 or newer)
 	cd $(UI) && npm ci --no-fund --no-audit && npm run build
 
 .PHONY: demo
-demo: build ## watch a bad version being cut off, on real traffic (under a minute)
+demo: build ## watch a bad version being cut off, on real traffic (half a minute, once it is built)
 	./bin/sluice demo
 
 .PHONY: test
