@@ -70,7 +70,7 @@ func (p *Pool) race(ctx context.Context, e *Endpoint) (*link, error) {
 		case <-late:
 			return p.dialWon(d, e, r)
 		case l := <-r.got:
-			if l = p.alive(l); l != nil {
+			if l = p.given(l, r, e); l != nil {
 				d.leave()
 				return l, nil
 			}
@@ -107,7 +107,7 @@ func (p *Pool) hold(ctx context.Context, r *racer, e *Endpoint) *link {
 	e.racers.enter(r, e)
 	select {
 	case l := <-r.got:
-		if l = p.alive(l); l != nil {
+		if l = p.given(l, r, e); l != nil {
 			return l
 		}
 	default:
@@ -120,7 +120,7 @@ func (p *Pool) hold(ctx context.Context, r *racer, e *Endpoint) *link {
 	for range dialSteps {
 		select {
 		case l := <-r.got:
-			if l = p.alive(l); l != nil {
+			if l = p.given(l, r, e); l != nil {
 				return l
 			}
 		case <-step.C:
@@ -144,6 +144,14 @@ func (q *racers) mayDial() bool {
 		}
 	}
 	return false
+}
+
+// given is l if it can carry an exchange; else r, which it was given to, waits for another.
+func (p *Pool) given(l *link, r *racer, e *Endpoint) *link {
+	if l = p.alive(l); l == nil {
+		e.racers.enter(r, e)
+	}
+	return l
 }
 
 // alive is l if it can carry an exchange; else l is closed. l may be nil.
