@@ -86,9 +86,10 @@ func (c *counted) excuse(now int64) {
 }
 
 // again counts requests that have been in flight for age since they were excused. They are
-// evidence anew, once.
+// evidence anew, once. An excuse may reach to the end of its second, in which requests went on to
+// start: they must be as old as well.
 func (c *counted) again(recorder *Recorder, now int64, age time.Duration) uint64 {
-	if c.excused == 0 || now-c.excused < int64(age) {
+	if c.excused == 0 || now-c.excused < int64(age) || second(now-int64(age)) < c.excusedUntil {
 		return 0
 	}
 	c.excused = 0

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -99,6 +100,31 @@ func TestExcusedRequestsAreLookedAtAgain(t *testing.T) {
 	if e := trip.Evidence(); e.Failures != 20 {
 		t.Errorf("%d failures in evidence, want 20", e.Failures)
 	}
+}
+
+// What starts in the second of an excuse, after it, is as young as any other request: traffic that goes on well
+// right after a fault that both arms shared must not be taken for requests that hang.
+func TestExcuseTakesNoYoungRequestForAHangingOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour + 10*time.Millisecond - time.Duration(Now())) // early in a second
+		var trip Trip
+		var canary Recorder
+		canary.Start(0, Now())
+		trip.Excuse(&canary)
+		time.Sleep(900 * time.Millisecond)
+		began := Now()
+		for range 20 {
+			canary.Start(0, began)
+		}
+		time.Sleep(150 * time.Millisecond)
+		if trip.Hanging(&canary, Now(), time.Second, 0.01) {
+			t.Fatalf("alarm for requests that are 150 ms old: %+v", trip.Evidence())
+		}
+		time.Sleep(time.Second)
+		if !trip.Hanging(&canary, Now(), time.Second, 0.01) {
+			t.Errorf("no alarm though they hang for over a second: %+v", trip.Evidence())
+		}
+	})
 }
 
 func TestOverdueIsNotCountedAgainWhenItTimesOut(t *testing.T) {
