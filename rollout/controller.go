@@ -147,7 +147,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.loop(ctx)
 	c.recall()
 	c.mu.Lock()
-	c.pace = evidencePace{} // the last save has it all
+	c.pace.last = true // also where a save is under way, which sets the rest
 	c.mu.Unlock()
 	c.saver.kick()
 	close(stop)
@@ -193,11 +193,11 @@ func (c *Controller) loop(ctx context.Context) {
 	}
 }
 
-// begin forgets when it ticked before: what served in between was no controller, but was not paused.
+// begin forgets when it ticked and saved before: what served in between was no controller, but was not paused.
 func (c *Controller) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pauses = pauses{}
+	c.pauses, c.pace = pauses{}, evidencePace{}
 }
 
 // reactToAll handles the cuts that wait, so that the process after this one knows of them.

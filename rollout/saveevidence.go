@@ -5,6 +5,10 @@ import "time"
 const (
 	evidenceShare = 50 // evidence is encoded for at most one part in so many of the time
 	evidenceBatch = 64 // services that are encoded under one hold of the lock
+
+	// Evidence is never older than that on disk, however long encoding took: a process that was stopped meanwhile
+	// must not believe that it takes an hour.
+	evidenceMost = 5 * time.Minute
 )
 
 // evidencePace says when evidence is encoded anew. That of ten thousand busy services takes long enough to be felt, and
@@ -12,11 +16,12 @@ const (
 type evidencePace struct {
 	ended time.Time     // the last time
 	took  time.Duration // that time
+	last  bool          // nothing is weighed any more: each save has it all
 }
 
 func (p evidencePace) due(now time.Time) bool {
 	since := now.Sub(p.ended)
-	return since < 0 || since >= evidenceShare*p.took // a clock set back must not stop it
+	return p.last || since < 0 || since >= min(evidenceShare*p.took, evidenceMost) // a clock set back must not stop it
 }
 
 // saveEvidence asks for a save if only evidence has changed since the last. It reports false where it is too early for that.
@@ -55,6 +60,6 @@ func (c *Controller) encodeEvidence() {
 		services = services[n:]
 	}
 	c.mu.Lock()
-	c.pace = evidencePace{ended: time.Now(), took: time.Since(begun)}
+	c.pace.ended, c.pace.took = time.Now(), time.Since(begun)
 	c.mu.Unlock()
 }

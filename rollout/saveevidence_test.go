@@ -21,6 +21,7 @@ func TestEvidencePace(t *testing.T) {
 		{"cheap", evidencePace{ended: at, took: time.Millisecond}, at.Add(time.Second), true},
 		{"dear and just now", evidencePace{ended: at, took: time.Second}, at.Add(49 * time.Second), false},
 		{"dear and long ago", evidencePace{ended: at, took: time.Second}, at.Add(50 * time.Second), true},
+		{"stopped while it encoded", evidencePace{ended: at, took: time.Hour}, at.Add(5 * time.Minute), true},
 		{"a clock set back", evidencePace{ended: at, took: time.Second}, at.Add(-time.Hour), true},
 	} {
 		if got := c.pace.due(c.now); got != c.want {
@@ -83,6 +84,37 @@ func TestSaveHasTheEvidenceEncodedLast(t *testing.T) {
 		second()
 		if n, _ := b.savedJudge(); n != 1 {
 			t.Errorf("%d blocks are saved, want the 1 since", n)
+		}
+	})
+}
+
+// The last save has all evidence, also if another was under way when the controller ended: what that notes of its
+// own pace is no reason to leave anything out.
+func TestLastSaveHasAllEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today()
+		b := newBench(t, Options{StateDir: t.TempDir()}, shop(5000, 5000))
+		defer b.Close()
+		second := func() {
+			b.lab.send("shop", "v1", 10, analysis.Success)
+			b.lab.send("shop", "v2", 10, analysis.Success)
+			time.Sleep(time.Second)
+			b.block(time.Now())
+		}
+		second()
+		b.pace.last = true // as Run leaves it
+		b.encodeEvidence()
+		b.pace.took = time.Minute
+		second()
+		if err := b.writeState(); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := b.savedJudge(); n != 2 {
+			t.Errorf("%d blocks are saved, want both", n)
+		}
+		b.begin()
+		if b.pace.last {
+			t.Error("a controller that was taken back saves all evidence each time")
 		}
 	})
 }
