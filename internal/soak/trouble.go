@@ -76,14 +76,15 @@ func (w *world) roll(ctx context.Context) error {
 			}
 			return w.order("undo")
 		}
-		return w.spoil()
+		return w.spoil(ctx)
 	})
 }
 
-// spoil lets the canary fail until it is cut, and then recover.
-func (w *world) spoil() error {
+// spoil lets the canary fail until it is cut, and then recover. When ctx ends the load has ended, and with
+// nobody to fail for the canary is not cut any more.
+func (w *world) spoil(ctx context.Context) error {
 	w.fresh.Set(backend.Behaviour{FailShare: 1})
-	err := w.sluice.Until("the canary is cut", 15*time.Second, func() bool { return w.state("rolled", "v2") != "active" })
+	err := w.sluice.Until("the canary is cut", 15*time.Second, func() bool { return ctx.Err() != nil || w.state("rolled", "v2") != "active" })
 	w.fresh.Set(backend.Behaviour{})
 	if err != nil {
 		return err
@@ -92,7 +93,13 @@ func (w *world) spoil() error {
 	if err := w.sluice.API(background, "GET", "/api/v1/services/rolled/rollout", nil, &now); err != nil {
 		return err
 	}
-	if now.Phase != "rolled_back" {
+	switch now.Phase {
+	case "rolled_back":
+	case "promoted":
+		if err := w.order("undo"); err != nil {
+			return err
+		}
+	default:
 		_ = w.order("abort") // it may have been rolled back meanwhile
 	}
 	return w.sluice.API(background, "PUT", "/api/v1/services/rolled/versions/v2/state", map[string]string{"state": "active"}, nil)

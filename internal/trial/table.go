@@ -86,7 +86,10 @@ func (t *Table) Open() (all []string) {
 	return all
 }
 
-// Print writes the table.
+// cellWidth is the most characters of a cell: logs, which explain a failure, would make the table unreadable.
+const cellWidth = 200
+
+// Print writes the table, and below it what did not fit.
 func (t *Table) Print(w io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,9 +104,24 @@ func (t *Table) Print(w io.Writer) error {
 		default:
 			sign = "BROKEN"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", sign, r.promise, oneLine(r.got), oneLine(r.want))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", sign, r.promise, cell(r.got), cell(r.want))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, r := range t.rows {
+		if len(r.got) > cellWidth {
+			fmt.Fprintf(w, "\n%s:\n%s\n", r.promise, r.got)
+		}
+	}
+	return nil
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// cell is s on one line, cut off where it gets too long.
+func cell(s string) string {
+	line := strings.Join(strings.Fields(s), " ")
+	if len(line) <= cellWidth {
+		return line
+	}
+	return strings.ToValidUTF8(line[:cellWidth], "") + " … (below)"
+}

@@ -131,3 +131,22 @@ func TestFreeAddressIsGivenOnce(t *testing.T) {
 		seen[address] = true
 	}
 }
+
+// A log that explains a failure stands below the table, whole.
+func TestLongCellsStandBelow(t *testing.T) {
+	var table Table
+	log := strings.Repeat("a line of the log\n", 50)
+	table.Judge("all is well", false, log, "no error")
+	var out strings.Builder
+	if err := table.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(out.String(), "\n")[:2] {
+		if len(line) > 300 {
+			t.Errorf("line %d of the table has %d characters", i, len(line))
+		}
+	}
+	if !strings.Contains(out.String(), log) {
+		t.Errorf("the log is not there whole: %s", out.String())
+	}
+}
